@@ -1,0 +1,48 @@
+// What the source asks the server before it takes anything, and the few statements with which it makes what it may make.
+// Used by the slot source, by `doctor` and by the commands.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "connectors/postgres/slot_source_config.h"
+#include "connectors/postgres/sql_session.h"
+#include "relay/model/finding.h"
+#include "relay/pipeline/source.h"
+
+namespace relay::connectors::postgres {
+
+// A table that the configured patterns name. Partitions are resolved to the root of their tree.
+struct OutboxTable {
+  std::uint32_t oid = 0;
+  std::string schema, name;          // of the root
+  std::vector<std::uint32_t> leaf_oids;  // of its partitions, itself when not partitioned
+  double estimated_rows = 0;         // pg_class.reltuples; -1 unknown
+  bool has_rows = false;
+};
+
+// All checks of step (a): version, recovery, wal_level, role, tables, publication (exists, has every table, publishes
+// inserts, no unexpected row filter or column list), slot (logical, pgoutput, this database, not two_phase, not lost).
+// Each failure is kind fatal with its code and the SQL that mends it.
+Result<SourceState> inspect_server(SqlSession& sql, const SlotSourceConfig& config);
+
+// The publication alone; asked again every 30 s while streaming.
+Result<void> check_publication(SqlSession& sql, const SlotSourceConfig& config);
+
+Result<std::vector<OutboxTable>> outbox_tables(SqlSession& sql, const SlotSourceConfig& config);
+
+// Root table of any relation, for resolving partitions while streaming: {oid of any member, "schema.root"}.
+struct RootOf {
+  std::uint32_t oid = 0;
+  std::string root;  // "schema.table"
+};
+Result<std::vector<RootOf>> partition_roots(SqlSession& sql);
+
+Result<void> create_publication(SqlSession& sql, const SlotSourceConfig& config);
+Result<void> create_store_tables(SqlSession& sql);  // outbox_relay.progress, outbox_relay.dead_letter
+std::string publication_sql(const SlotSourceConfig& config, const std::vector<OutboxTable>& tables);
+std::string slot_sql(const SlotSourceConfig& config);
+
+Findings doctor_database(const SlotSourceConfig& config, bool needs_store_tables);
+
+}  // namespace relay::connectors::postgres

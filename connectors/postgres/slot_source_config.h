@@ -1,0 +1,43 @@
+// The validated configuration of `source: {type: slot}` as plain values; made by component.cpp from config::Value.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "connectors/postgres/connection.h"
+
+namespace relay::connectors::postgres {
+
+// Names of the outbox columns by role. An empty optional role is not used.
+struct OutboxColumns {
+  std::string id = "id";
+  std::string aggregate_type = "aggregatetype";
+  std::string aggregate_id = "aggregateid";
+  std::string event_type = "type";
+  std::string payload = "payload";
+};
+
+enum class SnapshotMode { unset, initial, never };
+enum class OnChangedRow { refuse, report };  // rows changed while a resumed initial read was under way
+
+struct SlotSourceConfig {
+  ConnectionConfig connection;
+  std::string pipeline;
+  std::string slot;
+  std::string publication;
+  bool create_publication = false;
+  bool create_slot = false;
+  bool create_tables = false;
+  SnapshotMode snapshot = SnapshotMode::unset;
+  std::vector<std::string> snapshot_order_by;      // columns; empty: the key
+  OnChangedRow on_changed_row = OnChangedRow::refuse;
+  std::vector<std::string> outbox_tables;          // "schema.table", `*` and `?` allowed in both parts
+  OutboxColumns columns;
+  std::vector<std::string> header_columns;         // additional columns to headers; "*": every column without a role
+  bool null_payload_is_tombstone = false;          // otherwise a NULL payload is a rejected event
+  bool unmatched_tables_ignored = false;           // a published table that matches nothing: ignore, or refuse
+  Millis status_interval{2'000};
+};
+
+}  // namespace relay::connectors::postgres

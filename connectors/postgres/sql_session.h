@@ -1,0 +1,42 @@
+// Ordinary SQL. The only file whose .cpp includes libpqxx (Debian 12 has 6.4, Debian 13 has 7: use what both have).
+// One connection, one thread. Exceptions end here. Statements run under statement_timeout and lock_timeout.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "connectors/postgres/connection.h"
+
+namespace relay::connectors::postgres {
+
+using SqlRow = std::vector<std::optional<std::string>>;
+using SqlRows = std::vector<SqlRow>;
+
+class SqlSession {
+ public:
+  // `had_success` as in classify_connect_failure.
+  static Result<std::unique_ptr<SqlSession>> connect(const ConnectionConfig& config, bool had_success);
+  ~SqlSession();
+
+  // One statement outside a transaction block (autocommit), text parameters $1.. . `attempted` goes into the error.
+  Result<SqlRows> query(const std::string& sql, const std::vector<std::optional<std::string>>& parameters,
+                        std::string_view attempted);
+  // Several statements in one transaction.
+  Result<void> transaction(const std::vector<std::string>& statements, std::string_view attempted);
+
+  std::string quote_identifier(std::string_view name) const;
+  std::string quote_literal(std::string_view text) const;
+  int server_version() const;  // 150007
+  int socket() const;          // for poll(): readable means the server said something unasked, such as good-bye
+  bool alive() const;          // looks without a round trip; false after the server closed
+
+ private:
+  class Impl;
+  explicit SqlSession(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace relay::connectors::postgres
