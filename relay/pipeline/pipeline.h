@@ -4,9 +4,8 @@
 // run() uses two threads (the caller's for the source, one of its own for the sink), joined by a queue of two batches.
 #pragma once
 
-#include <atomic>
+#include <chrono>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -21,6 +20,8 @@
 
 namespace relay {
 
+using namespace std::chrono_literals;
+
 enum class OnReject { halt, dead_letter_topic, dead_letter_table };
 
 struct PipelineOptions {
@@ -34,7 +35,9 @@ struct PipelineOptions {
   Millis stop_bound{8'000};                      // after a stop, the running commit gets this long
   Millis backoff_first{250}, backoff_most{30'000};
   std::uint64_t backoff_seed = 0;                // 0: random
-  int transient_tries_max = 0;                   // give up after so many failed starts in a row; 0: never
+  Millis standby_interval{500};                  // how often a standby tries to take the lock
+  Millis open_timeout{60'000};                   // for the sink to connect, fence and find its progress
+  Millis rewrite_interval{24h};                  // stored progress is renewed, or brokers forget idle producers
 };
 
 struct PipelineParts {
