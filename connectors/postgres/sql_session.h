@@ -1,5 +1,9 @@
 // Ordinary SQL. The only file whose .cpp includes libpqxx (Debian 12 has 6.4, Debian 13 has 7: use what both have).
-// One connection, one thread. Exceptions end here. Statements run under statement_timeout and lock_timeout.
+// One connection, one thread. Exceptions end here.
+//
+// A statement runs under the server's statement_timeout (15 s) and lock_timeout (5 s). When the server is silent beyond
+// that (frozen host, network cut without a reset), the connection is shut down from this side after 20 s, so no call
+// waits longer. After a failure of the connection every call fails with code connection_lost; the owner makes a new one.
 #pragma once
 
 #include <memory>
@@ -15,9 +19,16 @@ namespace relay::connectors::postgres {
 using SqlRow = std::vector<std::optional<std::string>>;
 using SqlRows = std::vector<SqlRow>;
 
+// An identifier or a text constant as SQL, always quoted: safe for any name, with every server setting.
+std::string quote_identifier(std::string_view name);
+std::string quote_literal(std::string_view text);
+// "schema"."table"
+std::string quote_table(std::string_view schema, std::string_view name);
+
 class SqlSession {
  public:
-  // `had_success` as in classify_connect_failure.
+  // `had_success` as in classify_connect_failure. The session has search_path = pg_catalog: everything else in a
+  // statement must be schema-qualified, and regclass and the like print with their schema.
   static Result<std::unique_ptr<SqlSession>> connect(const ConnectionConfig& config, bool had_success);
   ~SqlSession();
 
@@ -30,6 +41,7 @@ class SqlSession {
   std::string quote_identifier(std::string_view name) const;
   std::string quote_literal(std::string_view text) const;
   int server_version() const;  // 150007
+  int backend_pid() const;     // as the server told at the start; differs from pg_backend_pid() behind a pooler
   int socket() const;          // for poll(): readable means the server said something unasked, such as good-bye
   bool alive() const;          // looks without a round trip; false after the server closed
 
