@@ -35,16 +35,11 @@ missing_packages() {
 
 # apt's machine-readable status lines ("pmstatus:package:percent:text") as one moving line, or as a few lines when nobody
 # watches.
-# Everything else that apt says goes to the file.
 show_apt_progress() {
-  local line kind subject percent text shown=-100 whole
-  while IFS= read -r line; do
-    case "$line" in
-      dlstatus:* | pmstatus:*) IFS=: read -r kind subject percent text <<<"$line" ;;
-      *) printf '%s\n' "$line" >>"$1"; continue ;;
-    esac
+  local kind subject percent text shown=-100 whole
+  while IFS=: read -r kind subject percent text; do
     whole=${percent%%.*}
-    if [ "$kind" = dlstatus ]; then kind=downloading; else kind=installing; fi
+    case "$kind" in dlstatus) kind=downloading ;; pmstatus) kind=installing ;; *) continue ;; esac
     if [ -t 1 ]; then
       printf '\r\e[K        %s %3d %%  %.60s' "$kind" "$whole" "$text"
     elif [ "$whole" -lt "$shown" ] || [ "$whole" -ge $((shown + 25)) ]; then
@@ -55,8 +50,13 @@ show_apt_progress() {
   if [ -t 1 ]; then printf '\r\e[K'; fi
 }
 
+# apt_get LOG WORD...: status lines to our standard output, everything else to the file. The redirections happen on the
+# far side of sudo, which closes what it does not know.
 apt_get() {
-  as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get -o Dpkg::Options::=--force-unsafe-io -o Dpkg::Use-Pty=0 "$@"
+  local log=$1
+  shift
+  as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C bash -c 'log=$1; shift; exec "$@" 3>&1 >>"$log" 2>&1' bash "$log" \
+    apt-get -y -o APT::Status-Fd=3 -o Dpkg::Options::=--force-unsafe-io -o Dpkg::Use-Pty=0 "$@"
 }
 
 # Debian makes and starts a database cluster when a server is installed. We bring our own, throwaway one, so the system is
@@ -80,14 +80,11 @@ install_packages() {
   fi
   say "installing ${#missing[@]} of $# Debian packages and what they need: ${missing[*]}"
   log=$(mktemp)
-  apt_get update -qq >"$log" 2>&1 || { show_file_end "$log"; die "apt-get update failed"; }
+  apt_get "$log" update | show_apt_progress || { show_file_end "$log"; die "apt-get update failed"; }
   forbid_system_cluster
   trap allow_system_cluster EXIT
-  if ! { apt_get install -y -qq --no-install-recommends -o APT::Status-Fd=1 "${missing[@]}" 2>>"$log" |
-    show_apt_progress "$log"; }; then
-    show_file_end "$log"
-    die "apt-get install failed"
-  fi
+  apt_get "$log" install --no-install-recommends "${missing[@]}" | show_apt_progress ||
+    { show_file_end "$log"; die "apt-get install failed"; }
   allow_system_cluster
   trap - EXIT
   rm -f "$log"
