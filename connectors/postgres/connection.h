@@ -3,6 +3,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "relay/base/clock.h"
@@ -22,13 +24,17 @@ struct ConnectionConfig {
 enum class ConnectionUse { sql, replication };
 
 // libpq keywords and values, ready for PQconnectStartParams. Fails when the password cannot be had (code
-// password_unreadable).
+// password_unreadable) or the URL is none (database_url_invalid).
 struct ConnectionParameters {
   std::vector<std::string> keywords, values;
   // The same as one conninfo string, quoted, for libpqxx. A secret.
   Secret conninfo() const;
 };
 Result<ConnectionParameters> connection_parameters(const ConnectionConfig& config, ConnectionUse use);
+
+// The server settings that decide how values look as text. Whoever reads rows sets them all, so that a row looks the
+// same in the initial read and in the stream. Connections for replication carry them already.
+const std::vector<std::pair<std::string, std::string>>& text_form_settings();
 
 // A connection failure or SQLSTATE as our error. `had_success`: authentication and TLS failures are fatal only before
 // the first success; afterwards transient, since passwords rotate. `attempted`: "connect to the database", "create the
