@@ -9,11 +9,11 @@
 namespace relay::config {
 
 struct Diagnostic {
-  Mark mark;            // file, line, column
-  std::string field;    // "pipelines.orders.sink.topic"
-  std::string message;  // what is wrong
-  std::string hint;     // what to do; may be empty
-  bool warning = false; // a warning does not keep the program from running
+  Mark mark;             // file, line, column
+  std::string field;     // "pipelines.orders.sink.topic"
+  std::string message;   // what is wrong
+  std::string hint;      // what to do; may be empty
+  bool warning = false;  // a warning does not keep the program from running
 
   // "file:line:column: error: field: message\n  hint: ..."
   std::string text() const;

@@ -33,8 +33,10 @@ struct FieldSpec {
   FieldType type = FieldType::string;
   std::string description;                // a sentence or two, for the reference page
   bool required = false;
-  std::optional<std::string> default_text;  // as one would write it in YAML; shown in the reference
-  std::string example;                    // as one would write it in YAML
+  // As one would write it in YAML; shown in the reference. An object or list without a default has no value when it is
+  // not written, also when its own fields have defaults; `{}` as its default fills those in.
+  std::optional<std::string> default_text;
+  std::string example;                    // as one would write it in YAML; of a map of objects: an example key
   std::string since = "0.1";
   std::vector<std::string> choices;       // the only values of a string (or of a list's strings)
   std::optional<std::int64_t> min, max;   // integer; duration in ms; size in bytes

@@ -32,9 +32,13 @@ struct NamedText {
 };
 Loaded load_texts(const std::vector<NamedText>& texts, const FieldSpec& root, const Environment& environment);
 
+// The effective configuration as YAML: what was written and what is a default, secrets as ***, ${VAR}s unreplaced. With
+// `origins` each value says the file and line it came from.
+std::string effective_config(const Value& root, bool origins);
+
 // Generated from the specification.
-std::string json_schema(const FieldSpec& root);      // draft 2020-12, for editors
-std::string reference_page(const FieldSpec& root);   // Markdown
-std::string example_config(const FieldSpec& root);   // commented YAML that loads without a diagnostic
+std::string json_schema(const FieldSpec& root);     // draft 2020-12, for editors
+std::string reference_page(const FieldSpec& root);  // Markdown
+std::string example_config(const FieldSpec& root);  // commented YAML that loads without a diagnostic
 
 }  // namespace relay::config
