@@ -18,7 +18,9 @@ struct OutboxTable {
   std::string schema, name;          // of the root
   std::vector<std::uint32_t> leaf_oids;  // of its partitions, itself when not partitioned
   double estimated_rows = 0;         // pg_class.reltuples; -1 unknown
-  bool has_rows = false;
+  bool has_rows = false;             // its files are not empty; the rows may all be dead
+  bool partitioned = false;
+  bool replica_identity = true;      // UPDATE and DELETE on it may be published, on each of its partitions
 };
 
 // All checks of step (a): version, recovery, wal_level, role, tables, publication (exists, has every table, publishes
@@ -43,6 +45,12 @@ Result<void> create_store_tables(SqlSession& sql);  // outbox_relay.progress, ou
 std::string publication_sql(const SlotSourceConfig& config, const std::vector<OutboxTable>& tables);
 std::string slot_sql(const SlotSourceConfig& config);
 
+// Stable text of everything in the configuration that shapes the stream; compared with the stored one at every start.
+std::string stream_fingerprint(const SlotSourceConfig& config);
+
+// The database's side of `doctor`: everything `run` will need of it, what is a risk, and the statement or setting that
+// mends each. Connects by itself; a failed connection is a finding. `needs_store_tables`: progress or dead letters of
+// this pipeline are kept in this database. Changes nothing.
 Findings doctor_database(const SlotSourceConfig& config, bool needs_store_tables);
 
 }  // namespace relay::connectors::postgres

@@ -307,6 +307,20 @@ Result<void> SqlSession::transaction(const std::vector<std::string>& statements,
   return {};
 }
 
+Result<void> SqlSession::script(const std::string& text, std::string_view attempted) {
+  const auto done = impl_->run(attempted, [&](pqxx::connection& connection) {
+    pqxx::nontransaction(connection).exec(text);
+    return true;
+  });
+  if (done) return {};
+  // A statement that failed between BEGIN and COMMIT leaves the session inside the failed transaction.
+  (void)impl_->run("roll back", [&](pqxx::connection& connection) {
+    pqxx::nontransaction(connection).exec("ROLLBACK");
+    return true;
+  });
+  return fail(done.error());
+}
+
 std::string SqlSession::quote_identifier(std::string_view name) const { return postgres::quote_identifier(name); }
 std::string SqlSession::quote_literal(std::string_view text) const { return postgres::quote_literal(text); }
 int SqlSession::server_version() const { return impl_->connection().server_version(); }

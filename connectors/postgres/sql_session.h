@@ -37,6 +37,8 @@ class SqlSession {
                         std::string_view attempted);
   // Several statements in one transaction.
   Result<void> transaction(const std::vector<std::string>& statements, std::string_view attempted);
+  // A file of statements that brings its own BEGIN and COMMIT. Rolled back when one fails.
+  Result<void> script(const std::string& text, std::string_view attempted);
 
   std::string quote_identifier(std::string_view name) const;
   std::string quote_literal(std::string_view text) const;
