@@ -104,6 +104,7 @@ Result<bool> StdoutSink::write_slice(Millis wait) {
   const auto n = ::write(fd_, buffer_.data() + written_, bytes);
   if (n >= 0) {
     written_ += static_cast<std::size_t>(n);
+    if (n > 0) inside_line_ = buffer_[written_ - 1] != '\n';
     return true;
   }
   if (errno == EAGAIN || errno == EINTR) return false;
@@ -113,8 +114,7 @@ Result<bool> StdoutSink::write_slice(Millis wait) {
 void StdoutSink::close() noexcept {
   batch_ = nullptr;
   const auto rest = std::string_view(buffer_).substr(written_);
-  const bool inside_line = written_ > 0 && buffer_[written_ - 1] != '\n' && !rest.empty();
-  buffer_ = inside_line ? std::string(rest.substr(0, rest.find('\n') + 1)) : std::string();
+  buffer_ = inside_line_ ? std::string(rest.substr(0, rest.find('\n') + 1)) : std::string();
   written_ = 0;
 }
 

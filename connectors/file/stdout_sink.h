@@ -41,6 +41,7 @@ class StdoutSink final : public Sink {
   // restart of the pipeline never glues a new line to half an old one.
   std::string buffer_;
   std::size_t written_ = 0;
+  bool inside_line_ = false;  // the reader has the beginning of a line whose end is still in the buffer
 };
 
 }  // namespace relay::connectors::file
