@@ -48,11 +48,7 @@ SourceState state_of(const SlotSourceConfig& config, const ServerFacts& server, 
 }  // namespace
 
 Result<SourceState> inspect_server(SqlSession& sql, const SlotSourceConfig& config) {
-  ServerFacts version_only;
-  version_only.version = sql.server_version();
-  version_only.wal_level = "logical";
-  version_only.may_replicate = true;
-  RELAY_TRY(refuse_first(server_problems(version_only)));  // the questions below need 13 already
+  RELAY_TRY(refuse_first(version_problems(sql.server_version())));
   RELAY_ASSIGN(const auto server, server_facts(sql));
   RELAY_TRY(refuse_first(server_problems(server)));
   RELAY_ASSIGN(const auto facts, table_facts(sql, config));

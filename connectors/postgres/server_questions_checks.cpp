@@ -203,12 +203,15 @@ bool is_published(const PublicationFacts& publication, const TableFacts& table) 
          std::all_of(leaves.begin(), leaves.end(), [&](auto oid) { return publication.tables.contains(oid); });
 }
 
+Problems version_problems(int server_version) {
+  if (server_version >= kOldestVersion) return {};
+  return {{ErrorKind::fatal, "version_unsupported", "server",
+           "the server is PostgreSQL " + std::to_string(server_version / 10000) + "; the relay needs 13 or later",
+           "upgrade the server", ""}};
+}
+
 Problems server_problems(const ServerFacts& server) {
   Problems out;
-  if (server.version < kOldestVersion)
-    out.push_back({ErrorKind::fatal, "version_unsupported", "server",
-                   "the server is PostgreSQL " + std::to_string(server.version / 10000) + "; the relay needs 13 or later",
-                   "upgrade the server", ""});
   if (server.in_recovery)
     out.push_back({ErrorKind::transient, "database_in_recovery", "server",
                    "the server is a standby (in recovery), which accepts no writes and no slot of ours",
