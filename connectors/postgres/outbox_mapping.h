@@ -19,6 +19,8 @@ struct ColumnInfo {
   std::string name;
   std::uint32_t type_oid = 0;
   bool key = false;  // part of the replica identity
+
+  bool operator==(const ColumnInfo&) const = default;
 };
 
 // A value of a row in PostgreSQL's text form. data() == nullptr: NULL.
@@ -35,19 +37,22 @@ struct RowPlace {
   bool from_snapshot = false;
 };
 
-// The mapping of one table's present columns. Immutable; kept by the source per relation.
+// The mapping of one table's present columns. Immutable. Events refer to its strings, so it must outlive the pipeline:
+// whoever makes mappings keeps them, also after the table has changed.
 class OutboxMapping {
  public:
-  // Kind fatal, code outbox_column_missing, when a role's column is not there.
+  // Kind fatal, code outbox_column_missing, when a role's column, or a named header column, is not there.
   static Result<std::unique_ptr<OutboxMapping>> make(const SlotSourceConfig& config, std::string table,
                                                      std::vector<ColumnInfo> columns);
 
-  // Appends the event. A row that can be no event (no id; NULL payload when that is no tombstone) is appended with
-  // Disposition::reject and its reason. No allocation but in the batch's arena.
+  // Appends the event. REQUIRES: one entry in `row` for each of columns(), none of them unchanged_toast. A row that can
+  // be no event (no id; NULL payload when that is no tombstone) is appended with Disposition::reject and its reason. No
+  // allocation but in the batch's arena.
   void append(std::span<const ColumnText> row, const RowPlace& place, Batch& batch) const;
 
   const std::string& table() const { return table_; }
   const std::vector<ColumnInfo>& columns() const { return columns_; }
+  std::size_t id_index() const { return id_; }  // into columns()
 
  private:
   OutboxMapping() = default;
@@ -55,6 +60,11 @@ class OutboxMapping {
     std::size_t index;
     std::string name;
   };
+  Result<void> find_roles(const SlotSourceConfig& config);
+  Result<void> find_headers(const SlotSourceConfig& config);
+  Result<std::size_t> find(const std::string& name, const char* role) const;
+
+  static constexpr std::size_t kNoColumn = static_cast<std::size_t>(-1);  // of a role that is not used
   std::string table_;
   std::vector<ColumnInfo> columns_;
   std::size_t id_ = 0, aggregate_type_ = 0, aggregate_id_ = 0, event_type_ = 0, payload_ = 0;
@@ -63,7 +73,8 @@ class OutboxMapping {
   bool null_payload_is_tombstone_ = false;
 };
 
-// True when "schema.table" matches one of the patterns (`*` and `?`, case-sensitive, no regular expressions).
+// True when "schema.table" matches one of the patterns (`*` and `?`, case-sensitive, no regular expressions). The dot
+// between schema and table is matched by a dot only.
 bool matches_any(const std::vector<std::string>& patterns, std::string_view schema_and_table);
 
 }  // namespace relay::connectors::postgres
