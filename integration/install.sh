@@ -91,7 +91,7 @@ install_packages() {
 }
 
 main() {
-  local group wanted=() again=1
+  local group wanted=()
   for group in "${@:-run}"; do
     case "$group" in
       run) wanted+=("${packages_run[@]}") ;;
