@@ -135,38 +135,17 @@ Problem slot_problem(const std::string& slot, std::string code, const std::strin
           std::move(advice), std::move(fix)};
 }
 
-void check_initial_read(const SlotSourceConfig& config, const ServerFacts& server, const TableFacts& t, Problems& out) {
-  const auto add = [&](const char* code, std::string message, std::string advice, std::string fix) {
-    out.push_back({ErrorKind::fatal, code, "table " + t.name(), std::move(message), std::move(advice), std::move(fix)});
-  };
-  const auto table = quote_table(t.table.schema, t.table.name);
+// What this role cannot read.
+void check_privileges(const ServerFacts& server, const TableFacts& t, Problems& out) {
+  const auto role = quote_identifier(server.role);
   if (!t.may_select)
-    add("select_privilege_missing",
-        "the role " + quote_identifier(server.role) + " may not read " + t.name() + ", whose existing rows are wanted first",
-        "", grant_select_sql(t, server.role));
+    out.push_back({ErrorKind::fatal, "select_privilege_missing", "table " + t.name(),
+                   "the role " + role + " may not read " + t.name() + ", whose existing rows are wanted first", "",
+                   grant_select_sql(t, server.role)});
   if (t.row_security)
-    add("row_security_hides_rows",
-        "row-level security on " + t.name() + " would hide existing rows from the role " + quote_identifier(server.role), "",
-        "ALTER ROLE " + quote_identifier(server.role) + " BYPASSRLS;");
-  if (t.key.empty())
-    add("snapshot_no_unique_key",
-        t.name() + " has no primary key and no unique index over not-null columns, so an interrupted initial read could "
-        "not be taken up again",
-        "add a key, or choose snapshot: never",
-        "ALTER TABLE " + table + " ADD PRIMARY KEY (" + quote_identifier(config.columns.id) + ");");
-  for (const auto& name : config.snapshot_order_by) {
-    const auto* column = t.column(name);
-    if (!column)
-      add("snapshot_order_column_missing",
-          t.name() + " has no column " + quote_identifier(name) + ", configured as snapshot.order_by; its columns are: " +
-              column_names(t),
-          "", "pipelines." + config.pipeline + ".source.snapshot.order_by: COLUMN");
-    else if (!column->not_null)
-      add("snapshot_order_nullable",
-          t.name() + " allows NULL in " + quote_identifier(name) + ", configured as snapshot.order_by; rows with NULL have "
-          "no place in an order that can be taken up again",
-          "choose another column, or", "ALTER TABLE " + table + " ALTER COLUMN " + quote_identifier(name) + " SET NOT NULL;");
-  }
+    out.push_back({ErrorKind::fatal, "row_security_hides_rows", "table " + t.name(),
+                   "row-level security on " + t.name() + " would hide existing rows from the role " + role, "",
+                   "ALTER ROLE " + role + " BYPASSRLS;"});
 }
 
 }  // namespace
@@ -307,7 +286,7 @@ Problems creation_problems(const SlotSourceConfig& config, const ServerFacts& se
                            const std::vector<TableFacts>& tables, const std::vector<const TableFacts*>& with_rows) {
   Problems out;
   if (!config.create_slot)
-    out.push_back(slot_problem(config.slot, "slot_missing", "does not exist, and create: [slot] is not set",
+    out.push_back(slot_problem(config.slot, "slot_missing", "has to be created, and create: [slot] is not set",
                                "let the relay make it with create: [slot], or run",
                                slot_sql(config) + "   -- then: outbox-relay progress adopt -c FILE --pipeline " +
                                    config.pipeline));
@@ -322,7 +301,38 @@ Problems creation_problems(const SlotSourceConfig& config, const ServerFacts& se
                    "choose initial (they are delivered first) or never", choose_snapshot_setting(config)});
   }
   if (config.snapshot == SnapshotMode::initial)
-    for (const auto& t : tables) check_initial_read(config, server, t, out);
+    for (const auto& t : tables) {
+      check_privileges(server, t, out);
+      for (auto& problem : initial_read_problems(config, t)) out.push_back(std::move(problem));
+    }
+  return out;
+}
+
+Problems initial_read_problems(const SlotSourceConfig& config, const TableFacts& t) {
+  Problems out;
+  const auto add = [&](const char* code, std::string message, std::string advice, std::string fix) {
+    out.push_back({ErrorKind::fatal, code, "table " + t.name(), std::move(message), std::move(advice), std::move(fix)});
+  };
+  const auto table = quote_table(t.table.schema, t.table.name);
+  if (t.key.empty())
+    add("snapshot_no_unique_key",
+        t.name() + " has no primary key and no unique index over not-null columns, so an interrupted initial read could "
+        "not be taken up again",
+        "add a key, or choose snapshot: never",
+        "ALTER TABLE " + table + " ADD PRIMARY KEY (" + quote_identifier(config.columns.id) + ");");
+  for (const auto& name : config.snapshot_order_by) {
+    const auto* column = t.column(name);
+    if (!column)
+      add("snapshot_order_column_missing",
+          t.name() + " has no column " + quote_identifier(name) + ", configured as snapshot.order_by; its columns are: " +
+              column_names(t),
+          "", "pipelines." + config.pipeline + ".source.snapshot.order_by: COLUMN");
+    else if (!column->not_null)
+      add("snapshot_order_nullable",
+          t.name() + " allows NULL in " + quote_identifier(name) + ", configured as snapshot.order_by; rows with NULL have "
+          "no place in an order that can be taken up again",
+          "choose another column, or", "ALTER TABLE " + table + " ALTER COLUMN " + quote_identifier(name) + " SET NOT NULL;");
+  }
   return out;
 }
 

@@ -35,6 +35,9 @@ Problems slot_problems(const SlotSourceConfig& config, const ServerFacts& server
 Problems creation_problems(const SlotSourceConfig& config, const ServerFacts& server,
                            const std::vector<TableFacts>& tables, const std::vector<const TableFacts*>& with_rows);
 
+// Of these, what the order and the key of one table make impossible, whoever reads.
+Problems initial_read_problems(const SlotSourceConfig& config, const TableFacts& table);
+
 // The root is in it by name, by schema or by FOR ALL TABLES, or every partition is.
 bool is_published(const PublicationFacts& publication, const TableFacts& table);
 

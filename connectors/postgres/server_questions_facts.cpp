@@ -131,16 +131,17 @@ Result<void> add_members(SqlSession& sql, std::vector<TableFacts>& tables) {
 }
 
 constexpr const char* kColumns = R"(
-SELECT attrelid, attname, format_type(atttypid, atttypmod), atttypid, attnotnull, attgenerated
-FROM pg_attribute WHERE attrelid = ANY ($1::oid[]) AND attnum > 0 AND NOT attisdropped ORDER BY attrelid, attnum)";
+SELECT a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod), n.nspname, a.atttypid, a.attnotnull, a.attgenerated
+FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace n ON n.oid = t.typnamespace
+WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum)";
 
 Result<void> add_columns(SqlSession& sql, std::vector<TableFacts>& tables) {
   RELAY_ASSIGN(const auto rows, sql.query(kColumns, {oid_array(tables)}, "look at the outbox tables' columns"));
   for (const auto& row : rows)
     if (auto* t = find(tables, number<std::uint32_t>(row[0])))
       t->columns.push_back(
-          {text(row[1]), text(row[2]), number<std::uint32_t>(row[3]), is_true(row[4]),
-                            text(row[5]).empty() ? '\0' : text(row[5]).front()});
+          {text(row[1]), text(row[2]), text(row[3]), number<std::uint32_t>(row[4]), is_true(row[5]),
+           text(row[6]).empty() ? '\0' : text(row[6]).front()});
   return {};
 }
 
@@ -166,6 +167,12 @@ Result<void> add_keys(SqlSession& sql, std::vector<TableFacts>& tables) {
     t->key.push_back(text(row[2]));
     t->key_types.push_back(text(row[3]));
   }
+  // An index of a table with INHERITS children says nothing about theirs.
+  for (auto& t : tables)
+    if (!t.table.partitioned && t.table.leaf_oids.size() > 1) {
+      t.key.clear();
+      t.key_types.clear();
+    }
   return {};
 }
 

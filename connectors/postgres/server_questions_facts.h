@@ -30,7 +30,8 @@ struct ServerFacts {
 };
 
 struct ColumnFacts {
-  std::string name, type;  // type as SQL prints it: "timestamp with time zone"
+  std::string name, type;   // type as SQL prints it: "timestamp with time zone"
+  std::string type_schema;  // of that type; its operators are looked for there
   std::uint32_t type_oid = 0;
   bool not_null = false;
   char generated = 0;  // GENERATED ALWAYS AS (expression): 's' stored, 'v' virtual; not published unless told to
