@@ -1,0 +1,103 @@
+"""Existing rows while the application goes on writing: no gap, no overlap, also when killed and resumed."""
+
+import time
+
+from rig.processes import wait_for
+
+SMALL = {"batch": {"events": 300}}
+
+
+def sequence(world):
+    return (world.broker.progress(world.name) or {}).get("sequence", 0)
+
+
+def killed_while_reading(world, config, rows):
+    before = sequence(world)
+    relay = world.start(config)
+    wait_for(lambda: sequence(world) > before or not relay.alive(), f"the initial read\n{relay.tail()}", every=0.01)
+    relay.kill()
+    assert sequence(world) < rows, "the initial read was through before it was killed"
+
+
+def test_rows_written_during_the_initial_read_arrive_once(world):
+    world.emit_in_bulk(30_000)
+    world.load(rate=0, sessions=6)
+    time.sleep(0.5)
+    relay = world.start(world.config(pipeline=SMALL))
+    wait_for(lambda: sequence(world) > 32_000, f"the stream after the initial rows\n{relay.tail()}", 60)
+    for load in world.loads:
+        load.stop()
+    world.wait_until_confirmed()
+    world.check()
+    assert relay.stop() == 0
+
+
+def test_savepoints_that_are_open_when_the_slot_is_made_neither_lose_nor_repeat_their_rows(world):
+    """Transactions with subtransactions begin and end around the consistent point, again and again."""
+    world.emit_in_bulk(50_000)
+    world.load(rate=0, sessions=8)
+    config = world.config(pipeline=SMALL)
+    time.sleep(0.3)
+    for _ in range(3):
+        killed_while_reading(world, config, 50_000)
+    relay = world.start(config)
+    wait_for(lambda: sequence(world) > 51_000, f"the stream after the initial rows\n{relay.tail()}", 60)
+    for load in world.loads:
+        load.stop()
+    world.wait_until_confirmed()
+    world.check()
+    assert relay.stop() == 0
+
+
+def test_a_kill_between_making_the_slot_and_storing_its_place_begins_anew(world):
+    """A transaction that is open keeps the slot from being made; the relay is killed in that moment."""
+    world.emit(50)
+    open_one = world.postgres.connect(world.name)
+    open_one.autocommit = False
+    with open_one.cursor() as cursor:
+        cursor.execute("SELECT emit(301)")
+        relay = world.start()
+        wait_for(lambda: world.postgres.query("SELECT FROM pg_replication_slots WHERE slot_name = %s", (world.slot,)),
+                 f"the slot to be under way\n{relay.tail()}")
+        relay.kill()
+        world.emit(50)
+        open_one.commit()
+    open_one.close()
+    world.drain()
+    world.check()
+
+
+def test_deleted_rows_are_not_sent_and_truncate_waits_for_the_reader(world):
+    world.emit_in_bulk(20_000)
+    world.sql("DELETE FROM outbox WHERE (payload->>'n')::int % 3 = 0")
+    expected = world.expected_ids()
+    world.drain(world.config(pipeline=SMALL))
+    world.sql("TRUNCATE outbox")
+    world.drain(world.config(pipeline=SMALL))
+    world.check(expected=expected)
+
+
+def test_a_row_that_changed_while_a_resumed_read_was_under_way_is_refused_by_default(world):
+    config = world.config(pipeline=SMALL)
+    world.emit_in_bulk(60_000)
+    killed_while_reading(world, config, 60_000)
+    world.sql("UPDATE outbox SET type = 'Rewritten' WHERE id = (SELECT id FROM outbox ORDER BY created_at DESC LIMIT 1)")
+    relay = world.start(config, command=("drain",))
+    assert relay.wait(60) == 78, relay.tail()
+    assert relay.says("changed"), relay.tail()
+
+
+def test_existing_rows_without_a_choice_are_a_refusal(world):
+    world.emit(3)
+    relay = world.start(world.config(pipeline={"source": {"snapshot": None}}))
+    assert relay.wait() == 78
+    assert relay.says("snapshot_choice_required"), relay.tail()
+    assert world.confirmed() is None
+
+
+def test_an_empty_table_needs_no_choice(world):
+    relay = world.start(world.config(pipeline={"source": {"snapshot": None}}))
+    world.wait_until_streaming(relay)
+    world.emit(3)
+    world.check()
+    assert relay.stop() == 0
