@@ -12,14 +12,15 @@
 namespace relay::connectors::postgres {
 namespace {
 
-// A dead peer is noticed in about half a minute from either side: a relay that vanished must not hold the slot, and a
-// database that vanished must be found again elsewhere.
+// A database that vanished is noticed in about half a minute and looked for again; a relay that vanished must not hold
+// the slot. The server gets no tcp_user_timeout: that also counts while the relay is alive but does not read, during
+// the initial read or while the sink is slow.
 constexpr const char* kClientKeepalives[][2] = {
-    {"keepalives", "1"},         {"keepalives_idle", "10"},      {"keepalives_interval", "5"},
-    {"keepalives_count", "4"},   {"tcp_user_timeout", "30000"},
+    {"keepalives", "1"},       {"keepalives_idle", "10"},     {"keepalives_interval", "5"},
+    {"keepalives_count", "4"}, {"tcp_user_timeout", "30000"},
 };
 constexpr const char* kServerKeepalives =
-    "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4 -c tcp_user_timeout=30000";
+    "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4";
 
 using Settings = std::map<std::string, std::string>;
 
@@ -27,7 +28,7 @@ using Settings = std::map<std::string, std::string>;
 std::optional<Settings> parse_url(const std::string& url) {
   char* message = nullptr;
   const std::unique_ptr<PQconninfoOption, void (*)(PQconninfoOption*)> options(PQconninfoParse(url.c_str(), &message),
-                                                                                PQconninfoFree);
+                                                                               PQconninfoFree);
   if (message) PQfreemem(message);
   if (!options) return std::nullopt;
   Settings settings;
@@ -77,7 +78,7 @@ std::vector<std::string> split(const std::string& text) {
 
 const std::vector<std::pair<std::string, std::string>>& text_form_settings() {
   static const std::vector<std::pair<std::string, std::string>> settings{
-      {"bytea_output", "hex"}, {"datestyle", "ISO"}, {"intervalstyle", "postgres"},
+      {"bytea_output", "hex"},     {"datestyle", "ISO"}, {"intervalstyle", "postgres"},
       {"extra_float_digits", "1"}, {"timezone", "UTC"},
   };
   return settings;
@@ -85,8 +86,7 @@ const std::vector<std::pair<std::string, std::string>>& text_form_settings() {
 
 Secret ConnectionParameters::conninfo() const {
   std::string text;
-  for (std::size_t i = 0; i < keywords.size(); ++i)
-    text += (i ? " " : "") + keywords[i] + '=' + quoted(values[i]);
+  for (std::size_t i = 0; i < keywords.size(); ++i) text += (i ? " " : "") + keywords[i] + '=' + quoted(values[i]);
   return Secret(std::move(text));
 }
 
@@ -128,7 +128,8 @@ std::string describe_target(const ConnectionConfig& config) {
   std::string out;
   for (std::size_t i = 0; i < hosts.size(); ++i) {
     const auto& port = ports[std::min(i, ports.size() - 1)];
-    out += (i ? "," : "") + (hosts[i].empty() ? std::string("localhost") : hosts[i]) + ':' + (port.empty() ? "5432" : port);
+    out += (i ? "," : "") + (hosts[i].empty() ? std::string("localhost") : hosts[i]) + ':' +
+           (port.empty() ? "5432" : port);
   }
   const auto dbname = value("dbname").empty() ? value("user") : value("dbname");
   return dbname.empty() ? out : out + '/' + dbname;

@@ -14,8 +14,8 @@
 namespace relay::connectors::postgres {
 
 struct ConnectionConfig {
-  Secret url;                     // libpq URL or key=value string; may hold a password
-  std::string password_file;      // read at every connect; empty: none
+  Secret url;                                 // libpq URL or key=value string; may hold a password
+  std::string password_file;                  // read at every connect; empty: none
   std::vector<std::string> password_command;  // run at every connect; its standard output is the password
   std::string application_name = "outbox-relay";
   Millis connect_timeout{10'000};

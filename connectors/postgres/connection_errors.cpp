@@ -16,9 +16,8 @@ bool has_any(std::string_view text, std::initializer_list<std::string_view> part
 }
 
 bool is_sqlstate(std::string_view text) {
-  return text.size() == 5 && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-           return std::isdigit(c) || std::isupper(c);
-         });
+  return text.size() == 5 &&
+         std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c) || std::isupper(c); });
 }
 
 // With verbosity "verbose", libpq writes "FATAL:  28P01: password authentication failed ...", whatever the language.
@@ -132,7 +131,7 @@ Error classify_connect_failure(std::string_view libpq_message, std::string_view 
     return make(ErrorKind::fatal, "permission_denied", attempted, m, "GRANT CONNECT ON DATABASE to the relay's role");
   return make(ErrorKind::transient, "database_unreachable", attempted, m,
               has(m, "could not translate host name") ? "check the host name in database.url"
-                                                       : "check that the server runs and that host and port are right");
+                                                      : "check that the server runs and that host and port are right");
 }
 
 namespace {
@@ -156,9 +155,10 @@ std::optional<Error> slot_state(std::string_view state, std::string_view m, std:
                 "raise max_replication_slots on the server (needs a restart), or drop a slot that nobody reads");
   const bool removed = state == "58P01" && has(m, "WAL segment");
   if (removed || (state == "55000" && has_any(m, {"can no longer", "invalidated", "exceeded the maximum"})))
-    return make(fatal, "slot_lost", attempted, m,
-                "the server removed WAL that was not delivered yet (max_slot_wal_keep_size, idle_replication_slot_timeout); "
-                "to accept that loss: outbox-relay progress reset");
+    return make(
+        fatal, "slot_lost", attempted, m,
+        "the server removed WAL that was not delivered yet (max_slot_wal_keep_size, idle_replication_slot_timeout); "
+        "to accept that loss: outbox-relay progress reset");
   if (state == "55000" && has(m, "wal_level"))
     return make(fatal, "wal_level_not_logical", attempted, m,
                 "ALTER SYSTEM SET wal_level = 'logical'; then restart the server");
@@ -179,10 +179,12 @@ Error classify_sqlstate(std::string_view sqlstate, std::string_view server_messa
   if (sqlstate == "55P03")
     return make(ErrorKind::transient, "lock_timeout", attempted, m,
                 "another session holds a lock on the table; pg_locks and pg_stat_activity tell which");
-  if (sqlstate == "25006") return make(ErrorKind::transient, "database_read_only", attempted, m, "connect to the primary");
+  if (sqlstate == "25006")
+    return make(ErrorKind::transient, "database_read_only", attempted, m, "connect to the primary");
   if (in_class("08") || sqlstate.empty()) return make(ErrorKind::transient, "connection_lost", attempted, m, "");
   if (in_class("42") || in_class("0A") || in_class("22") || in_class("3F"))
-    return make(ErrorKind::fatal, "statement_refused", attempted, m, "outbox-relay doctor looks at what the source needs");
+    return make(ErrorKind::fatal, "statement_refused", attempted, m,
+                "outbox-relay doctor looks at what the source needs");
   return make(ErrorKind::transient, "database_error", attempted, m, "");
 }
 

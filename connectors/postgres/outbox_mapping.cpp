@@ -121,7 +121,8 @@ Result<void> OutboxMapping::find_headers(const SlotSourceConfig& config) {
     return i == id_ || i == aggregate_type_ || i == aggregate_id_ || i == event_type_ || i == payload_;
   };
   const auto add = [&](std::size_t i) {
-    const bool there = std::any_of(headers_.begin(), headers_.end(), [&](const HeaderColumn& h) { return h.index == i; });
+    const bool there =
+        std::any_of(headers_.begin(), headers_.end(), [&](const HeaderColumn& h) { return h.index == i; });
     if (!there) headers_.push_back({i, columns_[i].name});
   };
   for (const auto& name : config.header_columns) {
@@ -177,7 +178,8 @@ bool matches_any(const std::vector<std::string>& patterns, std::string_view sche
   const auto dot = schema_and_table.find('.');
   return std::any_of(patterns.begin(), patterns.end(), [&](std::string_view pattern) {
     const auto pattern_dot = pattern.find('.');
-    if (dot == std::string_view::npos || pattern_dot == std::string_view::npos) return matches(pattern, schema_and_table);
+    if (dot == std::string_view::npos || pattern_dot == std::string_view::npos)
+      return matches(pattern, schema_and_table);
     return matches(pattern.substr(0, pattern_dot), schema_and_table.substr(0, dot)) &&
            matches(pattern.substr(pattern_dot + 1), schema_and_table.substr(dot + 1));
   });

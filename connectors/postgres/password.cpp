@@ -106,7 +106,8 @@ Result<Secret> from_command(const std::vector<std::string>& command) {
 }  // namespace
 
 Result<std::optional<Secret>> read_password(const ConnectionConfig& config) {
-  if (!config.password_file.empty()) return from_file(config.password_file).map([](Secret s) { return std::optional(s); });
+  if (!config.password_file.empty())
+    return from_file(config.password_file).map([](Secret s) { return std::optional(s); });
   if (!config.password_command.empty())
     return from_command(config.password_command).map([](Secret s) { return std::optional(s); });
   return std::optional<Secret>{};

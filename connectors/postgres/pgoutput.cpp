@@ -48,16 +48,20 @@ bool Decoder::allowed(char type) const {
   if (in_segment_) return false;
   switch (type) {
     case 'B':
-    case 'C': return true;
+    case 'C':
+      return true;
     case 'S':
     case 'c':
-    case 'A': return options_.version >= 2;
+    case 'A':
+      return options_.version >= 2;
     case 'b':
     case 'P':
     case 'K':
     case 'r':
-    case 'p': return options_.version >= 3;
-    default: return false;
+    case 'p':
+      return options_.version >= 3;
+    default:
+      return false;
   }
 }
 
@@ -73,17 +77,21 @@ AnyMessage Decoder::decode_body(char type, ByteReader& in) {
       if (!m.commit_lsn || m.end_lsn <= m.commit_lsn) refuse("its LSNs are out of order");
       return m;
     }
-    case 'O': return Origin{lsn(in), in.c_string()};
+    case 'O':
+      return Origin{lsn(in), in.c_string()};
     case 'S':
     case 'E':
     case 'c':
-    case 'A': return decode_streaming(type, in);
+    case 'A':
+      return decode_streaming(type, in);
     case 'b':
     case 'P':
     case 'K':
     case 'r':
-    case 'p': return decode_two_phase(type, in);
-    default: return decode_change(type, in);
+    case 'p':
+      return decode_two_phase(type, in);
+    default:
+      return decode_change(type, in);
   }
 }
 
@@ -95,11 +103,16 @@ AnyMessage Decoder::decode_change(char type, ByteReader& in) {
       m.new_tuple = tuple(in, new_columns_);
       return m;
     }
-    case 'U': return update(in);
-    case 'D': return deletion(in);
-    case 'T': return truncate(in);
-    case 'R': return relation(in);
-    case 'Y': return Type{segment_xid(in), in.u32(), in.c_string(), in.c_string()};
+    case 'U':
+      return update(in);
+    case 'D':
+      return deletion(in);
+    case 'T':
+      return truncate(in);
+    case 'R':
+      return relation(in);
+    case 'Y':
+      return Type{segment_xid(in), in.u32(), in.c_string(), in.c_string()};
     default: {
       Message m;
       m.xid = segment_xid(in);
@@ -120,8 +133,10 @@ AnyMessage Decoder::decode_streaming(char type, ByteReader& in) {
       const auto first = in.u8();
       return StreamStart{xid, only(first <= 1, first, "unknown flags") == 1};
     }
-    case 'E': return StreamStop{};
-    case 'c': return StreamCommit{in.u32(), no_flags(in), lsn(in), lsn(in), in.i64()};
+    case 'E':
+      return StreamStop{};
+    case 'c':
+      return StreamCommit{in.u32(), no_flags(in), lsn(in), lsn(in), in.i64()};
     default: {
       StreamAbort m{in.u32(), in.u32(), {}, 0};
       if (options_.parallel_streaming) {
@@ -135,11 +150,16 @@ AnyMessage Decoder::decode_streaming(char type, ByteReader& in) {
 
 AnyMessage Decoder::decode_two_phase(char type, ByteReader& in) {
   switch (type) {
-    case 'b': return BeginPrepare{lsn(in), lsn(in), in.i64(), in.u32(), in.c_string()};
-    case 'P': return Prepare{no_flags(in), lsn(in), lsn(in), in.i64(), in.u32(), in.c_string()};
-    case 'K': return CommitPrepared{no_flags(in), lsn(in), lsn(in), in.i64(), in.u32(), in.c_string()};
-    case 'r': return RollbackPrepared{no_flags(in), lsn(in), lsn(in), in.i64(), in.i64(), in.u32(), in.c_string()};
-    default: return StreamPrepare{no_flags(in), lsn(in), lsn(in), in.i64(), in.u32(), in.c_string()};
+    case 'b':
+      return BeginPrepare{lsn(in), lsn(in), in.i64(), in.u32(), in.c_string()};
+    case 'P':
+      return Prepare{no_flags(in), lsn(in), lsn(in), in.i64(), in.u32(), in.c_string()};
+    case 'K':
+      return CommitPrepared{no_flags(in), lsn(in), lsn(in), in.i64(), in.u32(), in.c_string()};
+    case 'r':
+      return RollbackPrepared{no_flags(in), lsn(in), lsn(in), in.i64(), in.i64(), in.u32(), in.c_string()};
+    default:
+      return StreamPrepare{no_flags(in), lsn(in), lsn(in), in.i64(), in.u32(), in.c_string()};
   }
 }
 
@@ -213,10 +233,14 @@ TupleData Decoder::tuple(ByteReader& in, std::vector<TupleColumn>& columns) {
     TupleColumn column{static_cast<char>(in.u8()), {}};
     switch (column.kind) {
       case 't':
-      case 'b': column.value = in.bytes(in.u32()); break;
+      case 'b':
+        column.value = in.bytes(in.u32());
+        break;
       case 'n':
-      case 'u': break;
-      default: refuse("unknown kind of a column");
+      case 'u':
+        break;
+      default:
+        refuse("unknown kind of a column");
     }
     columns.push_back(column);
   }

@@ -28,7 +28,7 @@ struct TupleColumn {
 using TupleData = std::span<const TupleColumn>;
 
 struct Begin {
-  Lsn final_lsn;                  // of the commit record; the commit LSN
+  Lsn final_lsn;  // of the commit record; the commit LSN
   std::int64_t commit_time = 0;
   std::uint32_t xid = 0;
 };
@@ -41,18 +41,18 @@ struct Message {
 };
 
 struct Commit {
-  std::uint8_t flags = 0;         // unused
+  std::uint8_t flags = 0;  // unused
   Lsn commit_lsn, end_lsn;
   std::int64_t commit_time = 0;
 };
 
 struct Origin {
-  Lsn commit_lsn;                 // on the origin server
+  Lsn commit_lsn;  // on the origin server
   std::string_view name;
 };
 
 struct RelationColumn {
-  bool key = false;               // flag 1: part of the replica identity
+  bool key = false;  // flag 1: part of the replica identity
   std::string_view name;
   std::uint32_t type_oid = 0;
   std::int32_t type_modifier = 0;
@@ -61,9 +61,9 @@ struct RelationColumn {
 struct Relation {
   std::optional<std::uint32_t> xid;
   std::uint32_t oid = 0;
-  std::string_view nspname;       // as sent: empty means pg_catalog
+  std::string_view nspname;  // as sent: empty means pg_catalog
   std::string_view relname;
-  char replica_identity = 'd';    // pg_class.relreplident
+  char replica_identity = 'd';  // pg_class.relreplident
   std::span<const RelationColumn> columns;
 };
 
@@ -82,14 +82,14 @@ struct Insert {
 struct Update {
   std::optional<std::uint32_t> xid;
   std::uint32_t relation_oid = 0;
-  char old_kind = 0;              // 'K': old_tuple holds the key, 'O': the whole row, 0: none was sent
+  char old_kind = 0;  // 'K': old_tuple holds the key, 'O': the whole row, 0: none was sent
   TupleData old_tuple, new_tuple;
 };
 
 struct Delete {
   std::optional<std::uint32_t> xid;
   std::uint32_t relation_oid = 0;
-  char old_kind = 'K';            // 'K' or 'O'
+  char old_kind = 'K';  // 'K' or 'O'
   TupleData old_tuple;
 };
 
@@ -112,7 +112,7 @@ struct StreamCommit {
 };
 struct StreamAbort {
   std::uint32_t xid = 0, subxid = 0;
-  Lsn abort_lsn;                  // with streaming 'parallel' only (protocol version 4), otherwise 0
+  Lsn abort_lsn;  // with streaming 'parallel' only (protocol version 4), otherwise 0
   std::int64_t abort_time = 0;
 };
 
@@ -198,7 +198,7 @@ class Decoder {
   }
 
   ProtocolOptions options_;
-  bool in_segment_ = false;         // between StreamStart and StreamStop
+  bool in_segment_ = false;  // between StreamStart and StreamStop
   const char* refused_ = nullptr;
   std::vector<TupleColumn> new_columns_, old_columns_;
   std::vector<RelationColumn> relation_columns_;
@@ -209,7 +209,8 @@ class Decoder {
 constexpr std::int64_t kEpochUnixMicros = 946'684'800'000'000;
 constexpr std::int64_t unix_micros(std::int64_t postgres_micros) {
   // Wraps instead of overflowing: a nonsensical time is shown wrong, not undefined.
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(postgres_micros) + static_cast<std::uint64_t>(kEpochUnixMicros));
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(postgres_micros) +
+                                   static_cast<std::uint64_t>(kEpochUnixMicros));
 }
 
 }  // namespace relay::connectors::postgres::pgoutput

@@ -30,13 +30,13 @@ struct SlotSourceConfig {
   bool create_slot = false;
   bool create_tables = false;
   SnapshotMode snapshot = SnapshotMode::unset;
-  std::vector<std::string> snapshot_order_by;      // columns; empty: the key
+  std::vector<std::string> snapshot_order_by;  // columns; empty: the key
   OnChangedRow on_changed_row = OnChangedRow::refuse;
-  std::vector<std::string> outbox_tables;          // "schema.table", `*` and `?` allowed in both parts
+  std::vector<std::string> outbox_tables;  // "schema.table", `*` and `?` allowed in both parts
   OutboxColumns columns;
-  std::vector<std::string> header_columns;         // additional columns to headers; "*": every column without a role
-  bool null_payload_is_tombstone = false;          // otherwise a NULL payload is a rejected event
-  bool unmatched_tables_ignored = false;           // a published table that matches nothing: ignore, or refuse
+  std::vector<std::string> header_columns;  // additional columns to headers; "*": every column without a role
+  bool null_payload_is_tombstone = false;   // otherwise a NULL payload is a rejected event
+  bool unmatched_tables_ignored = false;    // a published table that matches nothing: ignore, or refuse
   Millis status_interval{2'000};
 };
 

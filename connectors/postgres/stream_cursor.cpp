@@ -23,7 +23,8 @@ StreamCursor::StreamCursor(const Progress& from, Lsn slot_confirmed)
 Result<void> StreamCursor::begin(Lsn commit_lsn, std::uint32_t xid, std::int64_t commit_time_us) {
   if (in_transaction_) return out_of_order("a transaction began inside another one");
   if (commit_lsn <= last_commit_lsn_)
-    return out_of_order("the commit at " + to_string(commit_lsn) + " came after the one at " + to_string(last_commit_lsn_));
+    return out_of_order("the commit at " + to_string(commit_lsn) + " came after the one at " +
+                        to_string(last_commit_lsn_));
   in_transaction_ = true;
   last_commit_lsn_ = commit_lsn;
   open_ = Position{commit_lsn, {}, {}, 0, xid, commit_time_us};

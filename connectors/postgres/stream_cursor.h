@@ -2,9 +2,9 @@
 // transactions and the LSN of each row change, never a value, and knows no server.
 //
 // Rows are placed by the commit LSN of their transaction. Everything of a transaction at or below the start position is
-// dropped; inside the transaction of a position that was taken in part, everything up to and including the stored change
-// (its own LSN, and its ordinal among the published changes with that LSN, since rows of one COPY share theirs) is
-// dropped. What contradicts the stored position is refused (kind corrupt), never guessed around.
+// dropped; inside the transaction of a position that was taken in part, everything up to and including the stored
+// change (its own LSN, and its ordinal among the published changes with that LSN, since rows of one COPY share theirs)
+// is dropped. What contradicts the stored position is refused (kind corrupt), never guessed around.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,8 @@ class StreamCursor {
  public:
   StreamCursor() = default;
 
-  // `slot_confirmed`: confirmed_flush of the slot when its stream was opened: transactions whose commit LSN is not below
-  // it are sent, so the last one delivered must appear among them.
+  // `slot_confirmed`: confirmed_flush of the slot when its stream was opened: transactions whose commit LSN is not
+  // below it are sent, so the last one delivered must appear among them.
   StreamCursor(const Progress& from, Lsn slot_confirmed);
 
   // `commit_time_us` in Unix time, as positions hold it.
@@ -43,7 +43,7 @@ class StreamCursor {
   Position inside() const;
 
   const Position& position() const { return position_; }  // of the last transaction of which an event was taken
-  Lsn end_lsn() const { return end_lsn_; }                // everything the server sent below is handled; never goes back
+  Lsn end_lsn() const { return end_lsn_; }  // everything the server sent below is handled; never goes back
 
  private:
   enum class Dropping { nothing, whole, until_change };
@@ -51,7 +51,7 @@ class StreamCursor {
   Result<void> must_have_met(Lsn now_at) const;
   tl::unexpected<Error> not_found(const std::string& why) const;
 
-  Position start_;              // what was handed over before
+  Position start_;  // what was handed over before
   Lsn start_end_lsn_;
   bool start_awaited_ = false;  // its transaction must still appear
   Position position_;
@@ -59,7 +59,7 @@ class StreamCursor {
 
   bool in_transaction_ = false;
   Position open_;
-  Lsn last_commit_lsn_;         // of this stream; they strictly increase
+  Lsn last_commit_lsn_;  // of this stream; they strictly increase
   Dropping dropping_ = Dropping::nothing;
   Lsn change_lsn_;
   std::uint32_t ordinal_ = 0;

@@ -36,7 +36,8 @@ inline const char* const kFullRowRelation =
     "520000400d7075626c69630066756c6c5f726f770066000201610000000017ffffffff01620000004009ffffffff";
 
 inline const Golden kInsert{
-    R"(INSERT INTO outbox VALUES (1, 'created', '{"n": 1}'), (2, '', NULL);)", 1,
+    R"(INSERT INTO outbox VALUES (1, 'created', '{"n": 1}'), (2, '', NULL);)",
+    1,
     {"42000000000194f578000303e41efe1478000002de", kOutboxRelation,
      "49000040014e000374000000013174000000076372656174656474000000087b226e223a20317d",
      "49000040014e000374000000013274000000006e", "4300000000000194f578000000000194f5a8000303e41efe1478"}};
@@ -51,8 +52,9 @@ inline const Golden kChanges{
 inline const Golden kFullIdentity{
     "INSERT INTO full_row VALUES (7, 'ok'); UPDATE full_row SET a = 8; DELETE FROM full_row;",
     1,
-    {"42000000000194f7a8000303e41f0079d2000002e0", kMoodType, kFullRowRelation, "490000400d4e000274000000013774000000026f6b",
-     "4300000000000194f7a8000000000194f7d8000303e41f0079d2", "42000000000194f830000303e41f007b78000002e1",
+    {"42000000000194f7a8000303e41f0079d2000002e0", kMoodType, kFullRowRelation,
+     "490000400d4e000274000000013774000000026f6b", "4300000000000194f7a8000000000194f7d8000303e41f0079d2",
+     "42000000000194f830000303e41f007b78000002e1",
      "550000400d4f000274000000013774000000026f6b4e000274000000013874000000026f6b",
      "4300000000000194f830000000000194f860000303e41f007b78", "42000000000194f8a8000303e41f007bf3000002e2",
      "440000400d4f000274000000013874000000026f6b", "4300000000000194f8a8000000000194f8d8000303e41f007bf3"}};
@@ -77,7 +79,8 @@ inline const Golden kNonTransactionalMessage{
     "SELECT pg_logical_emit_message(false, 'p', 'x');", 1, {"4d0000000000019f1e6070000000000178"}};
 inline const Golden kOrigin{
     "SELECT pg_replication_origin_session_setup('there'); BEGIN; "
-    "SELECT pg_replication_origin_xact_setup('0/AABB', '2024-01-01'); INSERT INTO outbox VALUES (9, 'o', NULL); COMMIT;",
+    "SELECT pg_replication_origin_xact_setup('0/AABB', '2024-01-01'); INSERT INTO outbox VALUES (9, 'o', NULL); "
+    "COMMIT;",
     1,
     {"4200000000019519380002b0d5d4e94000000002e7", "4f000000000000aabb746865726500", kOutboxRelation,
      "49000040014e000374000000013974000000016f6e", "4300000000000195193800000000019519800002b0d5d4e94000"}};
@@ -109,7 +112,8 @@ inline const Golden kPrepared{
      "500000000000019c6d0800000000019c6e00000303e41f10c711000002ed6769643100",
      "4b0000000000019c6e0000000000019c6e38000303e41f11ded9000002ed6769643100"}};
 inline const Golden kRolledBackPrepared{
-    "BEGIN; INSERT INTO outbox VALUES (22, 'p', NULL); PREPARE TRANSACTION 'gid2'; -- read; then: ROLLBACK PREPARED 'gid2';",
+    "BEGIN; INSERT INTO outbox VALUES (22, 'p', NULL); PREPARE TRANSACTION 'gid2'; -- read; then: ROLLBACK PREPARED "
+    "'gid2';",
     3,
     {"720000000000019c6fb800000000019c6ff0000303e41f132bb7000303e41f147201000002ee6769643200"}};
 inline const Golden kStreamPrepared{
@@ -124,7 +128,7 @@ inline const Golden kParallelAbort{
      "63000002f30000000000017bf3a000000000017bf3d8000303e426eec6d5"}};
 
 inline const std::vector<Golden> kAllGolden{
-    kInsert,  kChanges, kFullIdentity, kUnchangedToast, kTruncate,  kMessage,           kNonTransactionalMessage,
-    kOrigin,  kBinary,  kStreamed,     kPrepared,       kRolledBackPrepared, kStreamPrepared, kParallelAbort};
+    kInsert, kChanges, kFullIdentity, kUnchangedToast, kTruncate,           kMessage,        kNonTransactionalMessage,
+    kOrigin, kBinary,  kStreamed,     kPrepared,       kRolledBackPrepared, kStreamPrepared, kParallelAbort};
 
 }  // namespace relay::test

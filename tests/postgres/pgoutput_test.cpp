@@ -240,12 +240,12 @@ TEST_CASE("a flag or kind that the protocol does not know is refused, not guesse
     return bytes;
   };
   Decoder d;
-  CHECK_FALSE(d.decode(change(test::kInsert.messages[4], 1, 1)));    // Commit flags
-  CHECK_FALSE(d.decode(change(test::kInsert.messages[2], 5, 'K')));  // Insert without 'N'
-  CHECK_FALSE(d.decode(change(test::kInsert.messages[2], 8, 'x')));  // kind of a column
-  CHECK_FALSE(d.decode(change(test::kTruncate.messages[4], 5, 4)));  // Truncate options
-  CHECK_FALSE(d.decode(change(test::kMessage.messages[1], 1, 2)));   // Message flags
-  CHECK_FALSE(d.decode(change(test::kChanges.messages[4], 5, 'N'))); // Delete of a new row
+  CHECK_FALSE(d.decode(change(test::kInsert.messages[4], 1, 1)));     // Commit flags
+  CHECK_FALSE(d.decode(change(test::kInsert.messages[2], 5, 'K')));   // Insert without 'N'
+  CHECK_FALSE(d.decode(change(test::kInsert.messages[2], 8, 'x')));   // kind of a column
+  CHECK_FALSE(d.decode(change(test::kTruncate.messages[4], 5, 4)));   // Truncate options
+  CHECK_FALSE(d.decode(change(test::kMessage.messages[1], 1, 2)));    // Message flags
+  CHECK_FALSE(d.decode(change(test::kChanges.messages[4], 5, 'N')));  // Delete of a new row
   CHECK_FALSE(d.decode("Z"));
   CHECK_FALSE(d.decode(""));
   CHECK_FALSE(d.decode(std::string_view("\0", 1)));

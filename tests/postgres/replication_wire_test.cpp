@@ -42,10 +42,9 @@ TEST_CASE("what is neither WAL data nor a keepalive is corrupt") {
 
 TEST_CASE("a status update confirms the same position as written, flushed and applied") {
   const auto update = encode_status_update(Lsn{0x16'B374D848}, pgoutput::kEpochUnixMicros + 258, true);
-  CHECK(std::string(update.begin(), update.end()) ==
-        from_hex("72"
-                 "00000016b374d84800000016b374d84800000016b374d848"
-                 "0000000000000102"
-                 "01"));
+  CHECK(std::string(update.begin(), update.end()) == from_hex("72"
+                                                              "00000016b374d84800000016b374d84800000016b374d848"
+                                                              "0000000000000102"
+                                                              "01"));
   CHECK(encode_status_update(Lsn{}, pgoutput::kEpochUnixMicros, false)[33] == 0);
 }

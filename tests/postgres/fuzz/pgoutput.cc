@@ -1,10 +1,11 @@
-// libFuzzer target: the first byte picks the protocol, the rest is a stream of messages, each after its length in one byte
-// (255: the rest). Views must stay inside their message; the sanitizers watch the reads.
+// libFuzzer target: the first byte picks the protocol, the rest is a stream of messages, each after its length in one
+// byte (255: the rest). Views must stay inside their message; the sanitizers watch the reads.
+#include "connectors/postgres/pgoutput.h"
+
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
 
-#include "connectors/postgres/pgoutput.h"
 #include "connectors/postgres/replication_wire.h"
 
 using namespace relay::connectors::postgres;

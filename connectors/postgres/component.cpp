@@ -1,0 +1,43 @@
+// What this folder brings: the source `slot`, and the stores in the captured database.
+#include "connectors/component.h"
+
+#include "connectors/postgres/server_questions.h"
+#include "connectors/postgres/slot_source.h"
+#include "connectors/postgres/source_fields.h"
+
+namespace relay::connectors::postgres {
+namespace {
+
+// Whether this pipeline keeps something in the schema outbox_relay, as far as its own configuration tells.
+bool needs_store_tables(const BuildContext& context, const SlotSourceConfig& config) {
+  const auto& on_reject = context.pipeline_config["on_reject"];
+  if (!on_reject.is_map() || !on_reject["dead_letter"].is_map()) return config.create_tables;
+  return config.create_tables || on_reject["dead_letter"]["table"].has_value();
+}
+
+SourceSpec slot_spec() {
+  SourceSpec spec;
+  spec.name = "slot";
+  spec.summary = "Rows of outbox tables, from a PostgreSQL logical replication slot.";
+  spec.fields = slot_source_fields();
+  spec.validate = validate_slot_source;
+  spec.build = [](const BuildContext& context) -> Result<std::unique_ptr<Source>> {
+    return std::make_unique<SlotSource>(slot_source_config(context), context.clock, context.log);
+  };
+  spec.doctor = [](const BuildContext& context) {
+    const auto config = slot_source_config(context);
+    return doctor_database(config, needs_store_tables(context, config));
+  };
+  return spec;
+}
+
+}  // namespace
+
+Component component() {
+  Component all;
+  all.name = "postgres";
+  all.sources = {slot_spec()};
+  return all;
+}
+
+}  // namespace relay::connectors::postgres

@@ -1,0 +1,17 @@
+// The configuration of `source: {type: slot}`: its fields, its checks, and the plain values made of it.
+#pragma once
+
+#include <vector>
+
+#include "connectors/component.h"
+#include "connectors/postgres/slot_source_config.h"
+
+namespace relay::connectors::postgres {
+
+std::vector<config::FieldSpec> slot_source_fields();
+void validate_slot_source(const config::Value& part, const config::Value& pipeline, config::Diagnostics& out);
+
+ConnectionConfig connection_config(const BuildContext& context);
+SlotSourceConfig slot_source_config(const BuildContext& context);
+
+}  // namespace relay::connectors::postgres
