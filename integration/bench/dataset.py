@@ -1,0 +1,57 @@
+"""The WAL that is read again and again: written once, kept by one slot that nobody reads, read through copies of it."""
+
+from dataclasses import dataclass
+
+from world import Database
+
+BASE_SLOT = "base"
+
+
+@dataclass
+class Dataset:
+    database: Database
+    rows: int
+    transactions: int
+    wal_end: str
+    wal_bytes: int
+    payload_bytes: int  # on average, as text
+
+    @property
+    def messages(self):
+        """What pgoutput says: Begin, Insert ..., Commit."""
+        return self.rows + 2 * self.transactions
+
+    def forget(self):
+        """Without its slot, the WAL may go, and no later slot has to read through it."""
+        self.database.drop_slot(BASE_SLOT)
+
+
+def _written(database, rows, transactions):
+    database.settle()
+    wal_end = database.wal_end()
+    wal_bytes = database.value(
+        "SELECT (%s::pg_lsn - confirmed_flush_lsn)::bigint FROM pg_replication_slots WHERE slot_name = %s", wal_end, BASE_SLOT
+    )
+    payload = database.value("SELECT avg(octet_length(payload::text))::int FROM outbox")
+    return Dataset(database, rows, transactions, wal_end, wal_bytes, payload)
+
+
+def small_transactions(database, rows, per_transaction=10):
+    database.create_slot(BASE_SLOT)
+    # Whether the load waits for the disk changes nothing in the WAL that it leaves.
+    database.execute("ALTER DATABASE " + database.name + " SET synchronous_commit = off")
+    database.execute("CALL place_orders(%s, %s)", rows, per_transaction)
+    database.execute("ALTER DATABASE " + database.name + " RESET synchronous_commit")
+    return _written(database, rows, -(-rows // per_transaction))
+
+
+def one_large_transaction(database, rows, neighbours=100):
+    """Between small ones, which must not be lost either."""
+    database.create_slot(BASE_SLOT)
+    database.execute("CALL place_orders(%s, 1)", neighbours)
+    first = neighbours + 1
+    database.execute(
+        "INSERT INTO outbox (aggregatetype, aggregateid, type, payload) SELECT * FROM orders(%s, %s)", first, neighbours + rows
+    )
+    database.execute("CALL place_orders(%s, 1, %s)", neighbours, first + rows)
+    return _written(database, rows + 2 * neighbours, 1 + 2 * neighbours)
