@@ -26,8 +26,9 @@ SinkSpec file_spec() {
   spec.name = "file";
   spec.summary = "JSON lines in a file, each event exactly once.";
   spec.stores_progress = true;
-  spec.fields = {config::path("path", "The file; its directory exists. Beside it, the relay keeps <path>.progress and "
-                                      "<path>.lock. Relative to the configuration file.")
+  spec.fields = {config::path("path",
+                              "The file; its directory exists. Beside it, the relay keeps <path>.progress and "
+                              "<path>.lock. Relative to the configuration file.")
                      .require()
                      .for_example("/var/lib/outbox-relay/orders.jsonl")};
   spec.validate = refuse_dead_letter_topic;

@@ -100,4 +100,21 @@ void append_event_line(const Event& event, std::string& out) {
   out += "}\n";
 }
 
+Result<void> fill_with_lines(const Batch& batch, std::size_t& next, std::size_t enough, std::string& out) {
+  out.clear();
+  const auto& events = batch.events();
+  for (; next < events.size() && out.size() < enough; ++next) {
+    const auto& event = events[next];
+    if (event.disposition == Disposition::parked) continue;
+    // Configuration checks exclude it; were it left out here, the batch would be acknowledged without it.
+    if (event.disposition != Disposition::deliver)
+      return fail(
+          ErrorKind::fatal, "dead_letter_unsupported",
+          "cannot write event " + std::to_string(event.sequence) + " to a dead letter topic: this sink has none",
+          "set on_reject to halt, or to {dead_letter: {table: true}}");
+    append_event_line(event, out);
+  }
+  return {};
+}
+
 }  // namespace relay::connectors::file

@@ -58,7 +58,8 @@ Result<void> FileSink::open_file() {
   struct stat info {};
   if (file_ && ::fstat(file_.get(), &info) != 0) return fail(io_error(errno, "look at", path_));
   if (!file_ || !S_ISREG(info.st_mode))
-    return fail(ErrorKind::fatal, "file_not_regular", path_ + " is a pipe or a device, which cannot be cut back after a crash",
+    return fail(ErrorKind::fatal, "file_not_regular",
+                path_ + " is a pipe or a device, which cannot be cut back after a crash",
                 "name a regular file, or use sink.type stdout and redirect it");
   end_ = static_cast<std::uint64_t>(info.st_size);
   return {};
@@ -134,7 +135,8 @@ Result<void> FileSink::advance(bool& outcome_unknown) {
 
 // A file that was moved, emptied or written to by others would make the count a lie.
 Result<void> FileSink::check_untouched() const {
-  struct stat ours {}, named {};
+  struct stat ours {
+  }, named{};
   if (::fstat(file_.get(), &ours) != 0) return fail(io_error(errno, "look at", path_));
   const bool there = ::stat(path_.c_str(), &named) == 0 && named.st_ino == ours.st_ino && named.st_dev == ours.st_dev;
   if (there && static_cast<std::uint64_t>(ours.st_size) == end_) return {};
@@ -145,17 +147,7 @@ Result<void> FileSink::check_untouched() const {
 }
 
 Result<void> FileSink::write_some() {
-  buffer_.clear();
-  const auto& events = batch_->events();
-  for (; next_event_ < events.size() && buffer_.size() < kWriteBytes; ++next_event_) {
-    const auto& event = events[next_event_];
-    if (event.disposition == Disposition::parked) continue;
-    if (event.disposition != Disposition::deliver)
-      return fail(ErrorKind::fatal, "dead_letter_unsupported",
-                  "event " + std::to_string(event.sequence) + " cannot be written to a dead letter topic: a file has none",
-                  "set on_reject to halt, or to {dead_letter: {table: ...}}");
-    append_event_line(event, buffer_);
-  }
+  RELAY_TRY(fill_with_lines(*batch_, next_event_, kWriteBytes, buffer_));
   RELAY_TRY(write_all(file_.get(), buffer_, end_, path_));
   end_ += buffer_.size();
   return {};

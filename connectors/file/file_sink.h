@@ -20,7 +20,8 @@ class FileSink final : public Sink {
 
   bool stores_progress() const override { return true; }
   Result<std::optional<Progress>> peek_progress(Millis timeout, std::stop_token stop) override;
-  // Local work only, so time-out and stop have no say here. Kind busy, code file_locked, while another sink has it open.
+  // Local work only, so time-out and stop have no say here. Kind busy, code file_locked, while another sink has it
+  // open.
   Result<void> open(Millis timeout, std::stop_token stop) override;
   Result<std::optional<Progress>> read_progress(Millis timeout, std::stop_token stop) override;
   std::string cluster_id() const override { return {}; }
@@ -46,7 +47,7 @@ class FileSink final : public Sink {
   Descriptor lock_, file_;
   std::optional<Progress> stored_;  // as in the progress record
   std::uint64_t stored_bytes_ = 0;
-  std::uint64_t end_ = 0;           // of the file, with the lines that no record counts yet
+  std::uint64_t end_ = 0;  // of the file, with the lines that no record counts yet
 
   const Batch* batch_ = nullptr;
   Phase phase_ = Phase::write;

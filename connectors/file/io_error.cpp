@@ -7,7 +7,8 @@ namespace relay::connectors::file {
 
 Error io_error(int error_number, std::string_view attempted, const std::string& path) {
   // generic_category().message() is the thread-safe strerror.
-  const auto what = "cannot " + std::string(attempted) + " " + path + ": " + std::generic_category().message(error_number);
+  const auto what =
+      "cannot " + std::string(attempted) + " " + path + ": " + std::generic_category().message(error_number);
   switch (error_number) {
     case ENOSPC:
     case EDQUOT:
@@ -20,7 +21,8 @@ Error io_error(int error_number, std::string_view attempted, const std::string& 
               "let the user that runs the relay write to the directory and to the files in it"};
     case ENOENT:
     case ENOTDIR:
-      return {ErrorKind::fatal, "file_directory_missing", what, "create the directory; the relay makes files, not directories"};
+      return {ErrorKind::fatal, "file_directory_missing", what,
+              "create the directory; the relay makes files, not directories"};
     case EISDIR:
       return {ErrorKind::fatal, "file_is_directory", what, "let sink.path name a file inside that directory"};
     case ENAMETOOLONG:

@@ -115,8 +115,8 @@ Result<void> agree(const std::string& pipeline, const std::string& path, std::ui
                 path + " has content, but there is no " + record + " that says what it holds",
                 "move the file away, or choose another sink.path");
   if (stored && stored->progress && stored->progress->pipeline != pipeline)
-    return fail(ErrorKind::fatal, "file_of_other_pipeline", path + " belongs to the pipeline " + stored->progress->pipeline,
-                "choose another sink.path");
+    return fail(ErrorKind::fatal, "file_of_other_pipeline",
+                path + " belongs to the pipeline " + stored->progress->pipeline, "choose another sink.path");
   if (stored && bytes < stored->file_bytes)
     return fail(ErrorKind::corrupt, "file_shorter_than_progress",
                 path + " has " + std::to_string(bytes) + " bytes, but " + std::to_string(stored->file_bytes) +

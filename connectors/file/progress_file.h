@@ -1,5 +1,5 @@
-// What a file sink has handed over, in `<path>.progress`: the pipeline's progress, and how many bytes of the file belong
-// to it. The record is replaced as a whole, so that it is always either the old one or the new one:
+// What a file sink has handed over, in `<path>.progress`: the pipeline's progress, and how many bytes of the file
+// belong to it. The record is replaced as a whole, so that it is always either the old one or the new one:
 //
 //   {"file_bytes":482,"progress":{...}}\n        the text of relay/pipeline/progress_json.h, or null before the first
 #pragma once
@@ -23,7 +23,8 @@ std::string progress_path(const std::string& path);
 // nullopt when there is no record. Takes no lock. Kind corrupt, code progress_unreadable, for foreign content.
 Result<std::optional<StoredProgress>> read_progress_file(const std::string& path);
 
-// Durable when it returns. After an error `maybe_stored` says whether the new record may be the one that is found later.
+// Durable when it returns. After an error `maybe_stored` says whether the new record may be the one that is found
+// later.
 Result<void> write_progress_file(const std::string& path, const StoredProgress& stored, bool& maybe_stored);
 
 // Fails when the record and a file of `bytes` bytes cannot belong together and to this pipeline. A longer file is fine:

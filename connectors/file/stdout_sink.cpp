@@ -57,7 +57,8 @@ std::optional<Delivery> StdoutSink::step(Millis wait) {
   const auto deadline = clock_.now() + wait;
   for (;;) {
     if (written_ == buffer_.size()) {
-      if (const auto filled = fill(); !filled) {
+      written_ = 0;
+      if (const auto filled = fill_with_lines(*batch_, next_event_, kBufferBytes, buffer_); !filled) {
         close();
         return Delivery::failed(filled.error());
       }
@@ -74,24 +75,6 @@ std::optional<Delivery> StdoutSink::step(Millis wait) {
     }
     if (!*wrote || clock_.now() >= deadline) return std::nullopt;
   }
-}
-
-// The next lines of the batch into the empty buffer; none are left when it stays empty.
-Result<void> StdoutSink::fill() {
-  buffer_.clear();
-  written_ = 0;
-  const auto& events = batch_->events();
-  for (; next_event_ < events.size() && buffer_.size() < kBufferBytes; ++next_event_) {
-    const auto& event = events[next_event_];
-    if (event.disposition == Disposition::parked) continue;
-    if (event.disposition != Disposition::deliver)
-      return fail(ErrorKind::fatal, "dead_letter_unsupported",
-                  "event " + std::to_string(event.sequence) +
-                      " cannot be written to a dead letter topic: standard output has none",
-                  "set on_reject to halt, or to {dead_letter: {table: ...}}");
-    append_event_line(event, buffer_);
-  }
-  return {};
 }
 
 // True when something was written, false when the reader took nothing for as long as `wait`.

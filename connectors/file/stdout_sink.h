@@ -1,6 +1,6 @@
 // Events as JSON lines on standard output: the fastest way to see one's own events, and the way into any program that
-// reads a pipe. At least once: the pipeline stores progress in the database after the lines are written, and what a pipe
-// has taken nobody can take back.
+// reads a pipe. At least once: the pipeline stores progress in the database after the lines are written, and what a
+// pipe has taken nobody can take back.
 #pragma once
 
 #include <optional>
@@ -28,7 +28,6 @@ class StdoutSink final : public Sink {
   void close() noexcept override;
 
  private:
-  Result<void> fill();
   Result<bool> write_slice(Millis wait);
 
   const int fd_;

@@ -2,9 +2,10 @@
 //
 //   struct MyPlace {
 //     MyPlace();                             // a fresh, empty place: a temporary directory, a topic with a new name
-//     std::unique_ptr<relay::Sink> make();   // a sink on it for the pipeline kPipeline; each like another relay process
-//     std::vector<ReadEvent> read();         // the main stream as an ordinary consumer finds it now, from its beginning
-//     void pump();                           // lets a consumer run that the sink may be waiting for; else empty
+//     std::unique_ptr<relay::Sink> make();   // a sink on it for the pipeline kPipeline; each like another relay
+//     process std::vector<ReadEvent> read();         // the main stream as an ordinary consumer finds it now, from its
+//     beginning void pump();                           // lets a consumer run that the sink may be waiting for; else
+//     empty
 //   };
 //   RELAY_SINK_CONTRACT(MyPlace)
 //
@@ -153,7 +154,8 @@ TEST_CASE_TEMPLATE_DEFINE("parked events are left out, the others keep their ord
   auto sink = open_sink(place);
   Stream stream;
   auto& batch = stream.batch(9);
-  for (std::size_t i : {std::size_t{0}, std::size_t{4}, std::size_t{8}}) batch.events()[i].disposition = Disposition::parked;
+  for (std::size_t i : {std::size_t{0}, std::size_t{4}, std::size_t{8}})
+    batch.events()[i].disposition = Disposition::parked;
   deliver(place, *sink, batch);
   check_stream(place, stream.sent_without({0, 4, 8}));
   check_stored(*sink, stream.progress());
@@ -207,7 +209,8 @@ TEST_CASE_TEMPLATE_DEFINE("an event that is too large is rejected alone and the 
   }
 }
 
-TEST_CASE_TEMPLATE_DEFINE("a Delivery is returned once, and step() without a batch returns none in time", Place, one_delivery) {
+TEST_CASE_TEMPLATE_DEFINE("a Delivery is returned once, and step() without a batch returns none in time", Place,
+                          one_delivery) {
   Place place;
   auto sink = open_sink(place);
   Stream stream;
@@ -235,7 +238,8 @@ TEST_CASE_TEMPLATE_DEFINE("submit() and step(wait) keep to the time they are giv
   CHECK(drive(place, *sink).kind == Delivery::Kind::durable);
 }
 
-TEST_CASE_TEMPLATE_DEFINE("progress is found again after close() and open(), and by another relay", Place, progress_kept) {
+TEST_CASE_TEMPLATE_DEFINE("progress is found again after close() and open(), and by another relay", Place,
+                          progress_kept) {
   Place place;
   Stream stream;
   auto sink = open_sink(place);
@@ -282,7 +286,8 @@ TEST_CASE_TEMPLATE_DEFINE("nothing is seen of a batch that the relay died over, 
   }
 }
 
-TEST_CASE_TEMPLATE_DEFINE("nothing is seen of a batch that was closed over, until it is delivered", Place, closed_over) {
+TEST_CASE_TEMPLATE_DEFINE("nothing is seen of a batch that was closed over, until it is delivered", Place,
+                          closed_over) {
   Place place;
   Stream stream;
   auto sink = open_sink(place);
@@ -321,7 +326,10 @@ TEST_CASE_TEMPLATE_DEFINE("a look at progress neither changes nor disturbs anyth
 }
 
 TEST_CASE_TEMPLATE_DEFINE("after a failure the next open() goes on where the last Delivery ended", Place, mended) {
-  if constexpr (requires(Place p) { p.break_place(); p.mend_place(); }) {
+  if constexpr (requires(Place p) {
+                  p.break_place();
+                  p.mend_place();
+                }) {
     Place place;
     Stream stream;
     auto sink = open_sink(place);
@@ -350,21 +358,21 @@ TEST_CASE_TEMPLATE_DEFINE("after a failure the next open() goes on where the las
 
 }  // namespace relay::contract
 
-#define RELAY_SINK_CONTRACT(Place)                                             \
-  namespace relay::contract {                                                  \
-  TEST_CASE_TEMPLATE_INVOKE(in_order, Place);                                  \
-  TEST_CASE_TEMPLATE_INVOKE(fields_survive, Place);                            \
-  TEST_CASE_TEMPLATE_INVOKE(large_payload, Place);                             \
-  TEST_CASE_TEMPLATE_INVOKE(many_events, Place);                               \
-  TEST_CASE_TEMPLATE_INVOKE(empty_batch, Place);                               \
-  TEST_CASE_TEMPLATE_INVOKE(parked, Place);                                    \
-  TEST_CASE_TEMPLATE_INVOKE(dead_letters, Place);                              \
-  TEST_CASE_TEMPLATE_INVOKE(too_large, Place);                                 \
-  TEST_CASE_TEMPLATE_INVOKE(one_delivery, Place);                              \
-  TEST_CASE_TEMPLATE_INVOKE(waits, Place);                                     \
-  TEST_CASE_TEMPLATE_INVOKE(progress_kept, Place);                             \
-  TEST_CASE_TEMPLATE_INVOKE(all_or_nothing, Place);                            \
-  TEST_CASE_TEMPLATE_INVOKE(closed_over, Place);                               \
-  TEST_CASE_TEMPLATE_INVOKE(peek, Place);                                      \
-  TEST_CASE_TEMPLATE_INVOKE(mended, Place);                                    \
+#define RELAY_SINK_CONTRACT(Place)                  \
+  namespace relay::contract {                       \
+  TEST_CASE_TEMPLATE_INVOKE(in_order, Place);       \
+  TEST_CASE_TEMPLATE_INVOKE(fields_survive, Place); \
+  TEST_CASE_TEMPLATE_INVOKE(large_payload, Place);  \
+  TEST_CASE_TEMPLATE_INVOKE(many_events, Place);    \
+  TEST_CASE_TEMPLATE_INVOKE(empty_batch, Place);    \
+  TEST_CASE_TEMPLATE_INVOKE(parked, Place);         \
+  TEST_CASE_TEMPLATE_INVOKE(dead_letters, Place);   \
+  TEST_CASE_TEMPLATE_INVOKE(too_large, Place);      \
+  TEST_CASE_TEMPLATE_INVOKE(one_delivery, Place);   \
+  TEST_CASE_TEMPLATE_INVOKE(waits, Place);          \
+  TEST_CASE_TEMPLATE_INVOKE(progress_kept, Place);  \
+  TEST_CASE_TEMPLATE_INVOKE(all_or_nothing, Place); \
+  TEST_CASE_TEMPLATE_INVOKE(closed_over, Place);    \
+  TEST_CASE_TEMPLATE_INVOKE(peek, Place);           \
+  TEST_CASE_TEMPLATE_INVOKE(mended, Place);         \
   }

@@ -80,8 +80,8 @@ class Stream {
   Batch& batch(std::size_t events) {
     batches_.push_back(std::make_unique<Batch>());
     for (std::size_t i = 0; i < events; ++i)
-      add("event-" + std::to_string(sequence_ + 1), "{\"n\":" + std::to_string(sequence_ + 1) + ",\"note\":\"contract\"}",
-          {{"tenant", "t1"}});
+      add("event-" + std::to_string(sequence_ + 1),
+          "{\"n\":" + std::to_string(sequence_ + 1) + ",\"note\":\"contract\"}", {{"tenant", "t1"}});
     return close_batch(*batches_.back());
   }
 

@@ -31,8 +31,9 @@ config::FieldSpec pipeline_fields() {
   std::vector<Variant> sinks;
   for (const auto* name : {"file", "stdout"}) sinks.push_back({name, spec_of(name).summary, spec_of(name).fields});
   auto dead_letter = object("dead_letter", "", {text("topic", ""), boolean("table", "")});
-  return object("", "", {variant("sink", "", sinks).require(),
-                         object("on_reject", "", {text("action", ""), std::move(dead_letter)}).short_for("action")});
+  return object("", "",
+                {variant("sink", "", sinks).require(),
+                 object("on_reject", "", {text("action", ""), std::move(dead_letter)}).short_for("action")});
 }
 
 config::Loaded load(const std::string& yaml) {

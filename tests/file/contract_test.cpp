@@ -1,6 +1,4 @@
 // The shared sink contract, kept by the file sink, and by the stdout sink on a pipe.
-#include "tests/contract/sink_contract.h"
-
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -10,6 +8,7 @@
 #include "connectors/file/file_sink.h"
 #include "connectors/file/progress_file.h"
 #include "connectors/file/stdout_sink.h"
+#include "tests/contract/sink_contract.h"
 #include "tests/file/line_reader.h"
 
 namespace {
@@ -18,8 +17,8 @@ using relay::contract::ReadEvent;
 
 struct FilePlace {
   std::unique_ptr<relay::Sink> make() {
-    return std::make_unique<relay::connectors::file::FileSink>(relay::contract::kPipeline, path(), relay::system_clock(),
-                                                               relay::Logger());
+    return std::make_unique<relay::connectors::file::FileSink>(relay::contract::kPipeline, path(),
+                                                               relay::system_clock(), relay::Logger());
   }
   // What the progress record counts is what is durable; the rest is cut off at the next open().
   std::vector<ReadEvent> read() {

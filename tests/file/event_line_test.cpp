@@ -44,7 +44,8 @@ TEST_CASE("an event is one line with its fields in a fixed order") {
         "\n");
 }
 
-TEST_CASE("a payload is embedded when it is JSON, quoted when it is text, encoded when it is neither, null when it is NULL") {
+TEST_CASE(
+    "a payload is embedded when it is JSON, quoted when it is text, encoded when it is neither, null when it is NULL") {
   auto event = order_event();
   const auto has = [&](std::string_view payload, std::string_view expected) {
     event.payload = payload;

@@ -267,7 +267,8 @@ void fill(Batch& batch, std::uint64_t after, std::size_t events) {
     event.sequence = after + i;
     event.id = batch.arena().copy(std::to_string(event.sequence));
     event.aggregate_type = event.aggregate_id = event.event_type = "x";
-    event.payload = "{\"note\":\"a payload of some length, so that a batch takes several writes to get into the file\"}";
+    event.payload =
+        "{\"note\":\"a payload of some length, so that a batch takes several writes to get into the file\"}";
   }
   batch.progress.pipeline = contract::kPipeline;
   batch.progress.sequence = after + events;

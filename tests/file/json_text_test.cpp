@@ -30,10 +30,47 @@ TEST_CASE("JSON is told from what only looks like it") {
     CAPTURE(good);
     CHECK(is_json(good));
   }
-  for (const auto* bad : {"", " ", "{", "[", "]", "{]", "[}", "[1,]", "[,1]", "[1 2]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}",
-                          "{\"a\":1 \"b\":2}", "{\"a\",1}", "01", "1.", ".5", "-", "+1", "1e", "1e+", "0x1", "nul", "nulll", "True",
-                          "'a'", "\"a", "\"\\x\"", "\"\\u12g4\"", "\"\\u12", "\"\\", "\"\n\"", "{}{}", "1 2", "[1],", "hello",
-                          "NaN", "\"\xc3(\"", "\"\xff\""}) {
+  for (const auto* bad : {"",
+                          " ",
+                          "{",
+                          "[",
+                          "]",
+                          "{]",
+                          "[}",
+                          "[1,]",
+                          "[,1]",
+                          "[1 2]",
+                          "{\"a\"}",
+                          "{\"a\":}",
+                          "{\"a\":1,}",
+                          "{a:1}",
+                          "{\"a\":1 \"b\":2}",
+                          "{\"a\",1}",
+                          "01",
+                          "1.",
+                          ".5",
+                          "-",
+                          "+1",
+                          "1e",
+                          "1e+",
+                          "0x1",
+                          "nul",
+                          "nulll",
+                          "True",
+                          "'a'",
+                          "\"a",
+                          "\"\\x\"",
+                          "\"\\u12g4\"",
+                          "\"\\u12",
+                          "\"\\",
+                          "\"\n\"",
+                          "{}{}",
+                          "1 2",
+                          "[1],",
+                          "hello",
+                          "NaN",
+                          "\"\xc3(\"",
+                          "\"\xff\""}) {
     CAPTURE(bad);
     CHECK_FALSE(is_json(bad));
   }
@@ -61,9 +98,14 @@ TEST_CASE("the syntax check agrees with another parser about mutated documents")
     for (auto changes = random() % 4; changes > 0; --changes) {
       const auto at = random() % text.size();
       switch (random() % 3) {
-        case 0: text.erase(at, 1 + random() % 3); break;
-        case 1: text.insert(at, 1, pieces[random() % pieces.size()]); break;
-        default: text[at] = pieces[random() % pieces.size()];
+        case 0:
+          text.erase(at, 1 + random() % 3);
+          break;
+        case 1:
+          text.insert(at, 1, pieces[random() % pieces.size()]);
+          break;
+        default:
+          text[at] = pieces[random() % pieces.size()];
       }
       if (text.empty()) text = " ";
     }
@@ -81,7 +123,8 @@ TEST_CASE("the syntax check agrees with another parser about mutated documents")
 TEST_CASE("a document on several lines is brought to one, without touching numbers or texts") {
   CHECK(one_line("{\n  \"a\": 1.50,\r\n  \"b\": \"x y\\n\"\n}\n") == R"({"a":1.50,"b":"x y\n"})");
   CHECK(one_line("[ 1, 2 ]") == "[ 1, 2 ]");
-  const auto large = "[\n" + std::string(100'000, ' ') + "12345678901234567890123, \"" + std::string(100'000, 'x') + "\"]";
+  const auto large =
+      "[\n" + std::string(100'000, ' ') + "12345678901234567890123, \"" + std::string(100'000, 'x') + "\"]";
   CHECK(one_line(large) == "[12345678901234567890123,\"" + std::string(100'000, 'x') + "\"]");
 }
 
