@@ -40,14 +40,20 @@ free_port() {
 
 random_word() { od -An -N12 -tx1 /dev/urandom | tr -d ' \n'; }
 
-# watch_owner OWNER COMMAND...: runs the command when the process OWNER is gone. A process of its own, in a session of its
-# own, so that no signal for the owner's group reaches it. Holds no file of its caller.
+# When a process began; tells it from a later one with the same number.
+began() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
+
+wait_until_gone() {
+  local owner=$1 begin
+  begin=$(began "$owner")
+  while [ -n "$begin" ] && [ "$(began "$owner")" = "$begin" ]; do sleep 0.5; done
+}
+
+# watch_owner OWNER DIR: ends the servers when the process OWNER is gone. A process of its own, in a session of its own, so
+# that no signal for the owner's group reaches it. Holds no file of its caller.
 watch_owner() {
-  local owner=$1
-  shift
-  [ "$owner" != 0 ] || return 0
-  setsid bash -c 'owner=$1; shift; while kill -0 "$owner" 2>/dev/null; do sleep 0.5; done; "$@"' watch "$owner" "$@" \
-    </dev/null >/dev/null 2>&1 &
+  [ "$1" != 0 ] || return 0
+  setsid bash "${BASH_SOURCE[0]}" down-after "$2" "$1" </dev/null >/dev/null 2>&1 &
 }
 
 # ---- PostgreSQL
@@ -253,6 +259,7 @@ servers_main() {
     kafka-stop) kafka_stop "$dir" "$@"; return ;;
     show) servers_show "$dir"; return ;;
     down) servers_down "$dir"; return ;;
+    down-after) wait_until_gone "$1"; servers_down "$dir"; return ;;
   esac
   while [ $# -gt 0 ]; do
     case "$1" in
@@ -266,7 +273,7 @@ servers_main() {
   done
   chmod 711 "$dir"
   # Before anything is started: whatever goes wrong from here on, nothing is left behind.
-  watch_owner "$owner" bash "${BASH_SOURCE[0]}" down "$dir"
+  watch_owner "$owner" "$dir"
   case "$command" in
     up)
       kafka_up "$dir" "$sasl" "${kafka_settings[@]}" &
