@@ -7,7 +7,6 @@
 #include "connectors/postgres/server_questions_facts.h"
 #include "connectors/postgres/snapshot_reader_connection.h"
 #include "connectors/postgres/snapshot_reader_query.h"
-#include "relay/base/assert.h"
 
 namespace relay::connectors::postgres {
 
@@ -132,9 +131,12 @@ Result<void> SnapshotReader::Impl::import(const std::string& exported_snapshot, 
   // Read here and not elsewhere: another session's text does not list the subtransactions that are open.
   RELAY_ASSIGN(const auto rows, connection_->run("SELECT pg_current_snapshot()", "read the slot's snapshot"));
   RELAY_TRY(settle_tables());
-  snapshot_text_ = rows.front()[0].value_or("");
-  const auto horizon = resume_horizon(snapshot_text_);
-  RELAY_ASSERT(horizon.has_value());
+  const auto text = readable_snapshot(rows.front()[0].value_or(""));
+  const auto horizon = resume_horizon(text.value_or(""));
+  if (!horizon)
+    return fail(ErrorKind::fatal, "snapshot_unreadable",
+                "preparing the initial read: the server's pg_current_snapshot() is no snapshot");
+  snapshot_text_ = *text;
   newest_id_ = std::to_string(*horizon);
   phase_ = may_be_ambiguous(*horizon) ? Phase::ambiguity : Phase::rows;
   progress_.consistent_point = consistent_point;

@@ -37,6 +37,19 @@ std::string after_key_condition(const SnapshotTable& table, std::size_t first_pa
   return "(" + column_list(table, table.order) + ") > (" + values + ")";
 }
 
+struct SnapshotParts {
+  std::uint64_t xmin = 0, xmax = 0;
+};
+std::optional<SnapshotParts> parse_snapshot(std::string_view text) {
+  SnapshotParts parts;
+  const char* const end = text.data() + text.size();
+  const auto xmin = std::from_chars(text.data(), end, parts.xmin);
+  if (xmin.ec != std::errc{} || xmin.ptr == end || *xmin.ptr != ':') return std::nullopt;
+  const auto xmax = std::from_chars(xmin.ptr + 1, end, parts.xmax);
+  if (xmax.ec != std::errc{} || xmax.ptr == end || *xmax.ptr != ':') return std::nullopt;
+  return parts;
+}
+
 }  // namespace
 
 Result<SnapshotTable> snapshot_table(const SlotSourceConfig& config, const TableFacts& facts) {
@@ -87,15 +100,18 @@ std::string ambiguous_rows_query(const SnapshotTable& table) {
   return "SELECT EXISTS (SELECT" + from(table) + " WHERE NOT " + kWasVisible + ")";
 }
 
+std::optional<std::string> readable_snapshot(std::string_view snapshot_text) {
+  const auto parts = parse_snapshot(snapshot_text);
+  if (!parts) return std::nullopt;
+  if (parts->xmin <= parts->xmax) return std::string(snapshot_text);
+  const auto xmin = std::to_string(parts->xmin);
+  return xmin + ':' + xmin + ':';  // who was in progress below xmin is decided
+}
+
 std::optional<std::uint64_t> resume_horizon(std::string_view snapshot_text) {
-  const auto first = snapshot_text.find(':');
-  const auto second = snapshot_text.find(':', first == std::string_view::npos ? first : first + 1);
-  if (first == std::string_view::npos || second == std::string_view::npos) return std::nullopt;
-  const auto newest = snapshot_text.substr(first + 1, second - first - 1);
-  std::uint64_t id = 0;
-  const auto [end, error] = std::from_chars(newest.data(), newest.data() + newest.size(), id);
-  if (error != std::errc{} || end != newest.data() + newest.size()) return std::nullopt;
-  return id + kResumeHorizon;
+  const auto parts = parse_snapshot(snapshot_text);
+  if (!parts) return std::nullopt;
+  return parts->xmax + kResumeHorizon;
 }
 
 }  // namespace relay::connectors::postgres

@@ -52,7 +52,12 @@ std::string rows_query(const SnapshotTable& table, bool resumed, bool after_key)
 // text, $2 the newest id of the horizon.
 std::string ambiguous_rows_query(const SnapshotTable& table);
 
-// The end of the horizon of a snapshot, "10:20:10,14"; nullopt when that is no snapshot.
+// A slot's snapshot in the text form "xmin:xmax:in progress" that every session can read back; nullopt when it is none.
+// A slot may export one with xmin > xmax (after transactions that rolled back): all ids below xmin are decided and
+// nothing from xmin on is visible. pg_current_snapshot() prints that, and then the server refuses it as a value.
+std::optional<std::string> readable_snapshot(std::string_view snapshot_text);
+
+// The end of the horizon of such a snapshot; nullopt when it is none.
 std::optional<std::uint64_t> resume_horizon(std::string_view snapshot_text);
 // Up to 2^32 every id is its own 32 bits.
 constexpr bool may_be_ambiguous(std::uint64_t newest_id) { return newest_id >= (std::uint64_t{1} << 32); }
