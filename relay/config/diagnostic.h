@@ -21,4 +21,7 @@ struct Diagnostic {
 
 using Diagnostics = std::vector<Diagnostic>;
 
+// By the order of the files, then line and column; equal places keep the order they were found in.
+void sort_by_place(Diagnostics& diagnostics, const std::vector<std::string>& files);
+
 }  // namespace relay::config

@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <map>
 #include <sstream>
 
 #include "relay/config/validate.h"
@@ -27,19 +26,6 @@ std::optional<std::string> read_file(const std::string& file, std::string& why) 
   }
   text.resize(static_cast<std::size_t>(in.gcount()));
   return text;
-}
-
-// Files in the order given, then by line and column; equal places keep the order they were found in.
-void sort(Diagnostics& diagnostics, const std::vector<NamedText>& texts) {
-  std::map<std::string, std::size_t> order;
-  for (const auto& text : texts) order.emplace(text.file, order.size());
-  std::stable_sort(diagnostics.begin(), diagnostics.end(), [&](const Diagnostic& a, const Diagnostic& b) {
-    const auto key = [&](const Diagnostic& d) {
-      const auto file = order.find(d.mark.file);
-      return std::tuple(file == order.end() ? order.size() : file->second, d.mark.line, d.mark.column);
-    };
-    return key(a) < key(b);
-  });
 }
 
 // An anchor that is used several times shows each of its problems once per use.
@@ -64,7 +50,9 @@ Loaded load_parsed(const std::vector<NamedText>& texts, const FieldSpec& root, c
   }
   // Without one of the files, missing fields and merged values would be reported that are right.
   if (merged != nullptr && !broken) loaded.root = validate(*merged, root, environment, diagnostics);
-  sort(diagnostics, texts);
+  std::vector<std::string> files;
+  for (const auto& text : texts) files.push_back(text.file);
+  sort_by_place(diagnostics, files);
   drop_repeated(diagnostics);
   loaded.diagnostics = std::move(diagnostics);
   return loaded;

@@ -96,6 +96,7 @@ class Console final : public ConsoleLog {
     if (shows_status_) sink_->show_status(line);
   }
   bool shows_status() const override { return shows_status_; }
+  bool writes_json() const override { return json_; }
   void flush() override { logger_.flush(); }
 
  private:

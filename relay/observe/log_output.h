@@ -24,6 +24,7 @@ class ConsoleLog : public LogOutput {
   // only; nothing otherwise.
   virtual void show_status(std::string_view line) = 0;
   virtual bool shows_status() const = 0;
+  virtual bool writes_json() const = 0;
   virtual void flush() = 0;
 };
 

@@ -1,0 +1,257 @@
+// The only file that includes CLI11.
+#include <CLI/CLI.hpp>
+#include <map>
+#include <sstream>
+
+#include "relay/app/help_text.h"
+#include "relay/app/invocation.h"
+#include "relay/config/suggest.h"
+#include "relay/config/units.h"
+
+namespace relay::app {
+namespace {
+
+using observe::LogFormat;
+
+const std::map<std::string, LogFormat> kFormats{{"text", LogFormat::text}, {"json", LogFormat::json}};
+const std::map<std::string, LogLevel> kLevels{{"trace", LogLevel::trace},
+                                              {"debug", LogLevel::debug},
+                                              {"info", LogLevel::info},
+                                              {"warn", LogLevel::warn},
+                                              {"error", LogLevel::error}};
+
+std::vector<std::string> split_list(const std::string& text) {
+  std::vector<std::string> out;
+  std::istringstream in(text);
+  for (std::string part; std::getline(in, part, ':');)
+    if (!part.empty()) out.push_back(part);
+  return out;
+}
+
+template <typename T>
+std::string one_of(const std::map<std::string, T>& known, const std::string& word) {
+  if (known.count(word) != 0) return {};
+  std::vector<std::string> names;
+  for (const auto& [name, value] : known) names.push_back(name);
+  return "\"" + word + "\" is none of " + config::listed(names);
+}
+
+bool reads_config(Command command) {
+  return command != Command::version && command != Command::config_schema && command != Command::config_example &&
+         command != Command::config_reference;
+}
+
+// Declares the commands and fills an Invocation while CLI11 parses.
+class Parser {
+ public:
+  Parser() : app_(help::kProgram, "outbox-relay") {
+    app_.footer(help::kProgramFooter);
+    app_.require_subcommand(1);
+    app_.get_formatter()->column_width(30);
+    app_.set_version_flag("--version", "outbox-relay " RELAY_VERSION, "The version");
+    serving_commands();
+    admin_commands();
+    config_commands();
+    command(app_, "version", "Version and connectors of this program", Command::version);
+  }
+
+  std::variant<Invocation, Answered> parse(const std::vector<std::string>& arguments,
+                                           const config::Environment& environment) {
+    try {
+      app_.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // in the order that CLI11 wants
+    } catch (const CLI::ParseError& e) {
+      return e.get_exit_code() == 0 ? answer(e) : usage_error(e, arguments);
+    }
+    if (!reads_config(invocation_.command)) return invocation_;
+    if (invocation_.config_files.empty())
+      if (const auto files = environment("OUTBOX_RELAY_CONFIG")) invocation_.config_files = split_list(*files);
+    if (invocation_.config_files.empty())
+      return Answered{ExitCode::usage, "",
+                      "outbox-relay: no configuration file\n  hint: name one with -c FILE or in OUTBOX_RELAY_CONFIG; "
+                      "`outbox-relay config example` prints one to begin with\n"};
+    return invocation_;
+  }
+
+ private:
+  CLI::App* command(CLI::App& parent, const std::string& name, const std::string& summary, Command value) {
+    auto* sub = parent.add_subcommand(name, summary);
+    sub->callback([this, value] { invocation_.command = value; });
+    return sub;
+  }
+
+  CLI::App* group(const std::string& name, const std::string& summary, const char* footer) {
+    auto* sub = app_.add_subcommand(name, summary);
+    sub->require_subcommand(1);
+    sub->footer(footer);
+    return sub;
+  }
+
+  void serving_commands() {
+    auto* run = command(app_, "run", "Deliver until SIGTERM", Command::run);
+    run->footer(help::kRunFooter);
+    with_pipelines(with_config(run));
+    auto* drain = command(app_, "drain", "Deliver what is committed, then exit", Command::drain);
+    drain->footer(help::kDrainFooter);
+    with_pipelines(with_config(drain));
+    drain
+        ->add_option_function<std::string>(
+            "--timeout", [this](const std::string& text) { set_timeout(text); },
+            "Give up after so long (10m, 1h), with exit code 75")
+        ->type_name("DURATION");
+    auto* check = command(app_, "check", "Look for problems in the configuration, offline", Command::check);
+    check->footer(help::kCheckFooter);
+    with_config(check);
+    auto* doctor = command(app_, "doctor", "Ask database and broker for what `run` needs", Command::doctor);
+    doctor->footer(help::kDoctorFooter);
+    with_output(with_pipelines(with_config(doctor)));
+  }
+
+  void admin_commands() {
+    auto* slot = group("slot", "Create or drop the replication slot", help::kSlotFooter);
+    with_pipelines(with_config(command(*slot, "create", "Create it and store where it begins", Command::slot_create)));
+    with_confirm(with_pipelines(with_config(command(*slot, "drop", "Remove it (asks)", Command::slot_drop))));
+    auto* progress = group("progress", "Show, take over or forget the stored position", help::kProgressFooter);
+    with_output(with_pipelines(with_config(command(*progress, "show", "What is stored", Command::progress_show))));
+    with_confirm(with_pipelines(
+        with_config(command(*progress, "adopt", "Store the slot's position (asks)", Command::progress_adopt))));
+    with_confirm(with_pipelines(
+        with_config(command(*progress, "reset", "Forget the stored position (asks)", Command::progress_reset))));
+  }
+
+  void config_commands() {
+    auto* config = group("config", "Example, reference and schema of the configuration", help::kConfigFooter);
+    command(*config, "example", "A commented configuration", Command::config_example);
+    command(*config, "reference", "Every field, as Markdown", Command::config_reference);
+    command(*config, "schema", "A JSON Schema for editors", Command::config_schema);
+    auto* show = with_config(command(*config, "show", "What is in effect; secrets as ***", Command::config_show));
+    show->add_flag("--origins", invocation_.origins, "Also file and line of each value");
+  }
+
+  CLI::App* with_config(CLI::App* sub) {
+    sub->add_option("-c,--config", invocation_.config_files, "Configuration file; several merge in order")
+        ->type_name("FILE")
+        ->allow_extra_args(false);
+    sub->add_option_function<std::string>(
+           "--log-format", [this](const std::string& f) { invocation_.log_format = kFormats.at(f); },
+           "text or json; default: text on a terminal, json otherwise")
+        ->type_name("FORMAT")
+        ->check([](const std::string& word) { return one_of(kFormats, word); });
+    sub->add_option_function<std::string>(
+           "--log-level", [this](const std::string& l) { invocation_.log_level = kLevels.at(l); },
+           "trace, debug, info, warn or error; default: info")
+        ->type_name("LEVEL")
+        ->check([](const std::string& word) { return one_of(kLevels, word); });
+    return sub;
+  }
+
+  CLI::App* with_pipelines(CLI::App* sub) {
+    sub->add_option("--pipeline", invocation_.pipelines, "Only this pipeline; may be given several times")
+        ->type_name("NAME")
+        ->allow_extra_args(false);
+    return sub;
+  }
+
+  CLI::App* with_output(CLI::App* sub) {
+    static const std::map<std::string, bool> kOutputs{{"text", false}, {"json", true}};
+    sub->add_option_function<std::string>(
+           "-o,--output", [this](const std::string& o) { invocation_.json = o == "json"; },
+           "text or json; default: text")
+        ->type_name("FORM")
+        ->check([](const std::string& word) { return one_of(kOutputs, word); });
+    return sub;
+  }
+
+  CLI::App* with_confirm(CLI::App* sub) {
+    sub->add_option_function<std::string>(
+           "--confirm", [this](const std::string& name) { invocation_.confirm = name; },
+           "The pipeline's name again, instead of typing it when asked")
+        ->type_name("NAME");
+    return sub;
+  }
+
+  void set_timeout(const std::string& text) {
+    const auto value = config::parse_duration(text);
+    if (!value)
+      throw CLI::ValidationError("--timeout", "expected a duration such as 10m; " + config::duration_hint(text));
+    invocation_.timeout = *value;
+  }
+
+  Answered answer(const CLI::ParseError& e) const {
+    std::ostringstream out, err;
+    app_.exit(e, out, err);
+    return {ExitCode::ok, out.str(), err.str()};
+  }
+
+  // The command that was reached, and the first word that is none of its commands or options. CLI11's own message lists
+  // all words that are left, in reverse.
+  struct Reached {
+    const CLI::App* at;
+    std::string name = "outbox-relay";  // of `at`, as typed
+    std::string parents;                // the same without its last word
+    std::optional<std::string> unknown;
+  };
+
+  static const CLI::App* subcommand(const CLI::App& of, const std::string& name) {
+    for (const auto* sub : of.get_subcommands(nullptr))
+      if (sub->get_name() == name) return sub;
+    return nullptr;
+  }
+
+  Reached reached(const std::vector<std::string>& arguments) const {
+    Reached r{&app_, "outbox-relay", "", std::nullopt};
+    for (std::size_t i = 0; i < arguments.size() && !r.unknown; ++i) {
+      const auto& word = arguments[i];
+      if (const auto* sub = subcommand(*r.at, word)) {
+        r.parents = r.name;
+        r.name += " " + word;
+        r.at = sub;
+        continue;
+      }
+      const auto* option = word[0] == '-' ? r.at->get_option_no_throw(word.substr(0, word.find('='))) : nullptr;
+      if (option == nullptr)
+        r.unknown = word;
+      else if (option->get_items_expected_max() > 0 && word.find('=') == std::string::npos)
+        ++i;  // its value
+    }
+    return r;
+  }
+
+  Answered usage_error(const CLI::ParseError& e, const std::vector<std::string>& arguments) const {
+    const auto r = reached(arguments);
+    std::string hint = "see " + r.name + " --help";
+    if (r.unknown && (*r.unknown)[0] == '-' && r.at == &app_)
+      return {ExitCode::usage, "",
+              r.name + ": options come after the command\n  hint: " + r.name + " run -c FILE; " + hint + "\n"};
+    if (r.unknown) {
+      if (const auto meant = config::nearest(*r.unknown, known_words(*r.at)))
+        hint = "did you mean " + *meant + "? " + hint;
+      const bool command = (*r.unknown)[0] != '-' && !r.at->get_subcommands(nullptr).empty();
+      const auto problem = (*r.unknown)[0] == '-' ? "there is no option "
+                           : command              ? "there is no command "
+                                                  : "it takes no argument ";
+      return {ExitCode::usage, "", r.name + ": " + problem + *r.unknown + "\n  hint: " + hint + "\n"};
+    }
+    if (dynamic_cast<const CLI::RequiredError*>(&e) != nullptr) return {ExitCode::usage, "", r.at->help(r.parents)};
+    return {ExitCode::usage, "", r.name + ": " + e.what() + "\n  hint: " + hint + "\n"};
+  }
+
+  static std::vector<std::string> known_words(const CLI::App& at) {
+    std::vector<std::string> known;
+    for (const auto* sub : at.get_subcommands(nullptr)) known.push_back(sub->get_name());
+    for (const auto* option : at.get_options())
+      for (const auto& name : option->get_lnames()) known.push_back("--" + name);
+    return known;
+  }
+
+  CLI::App app_;
+  Invocation invocation_;
+};
+
+}  // namespace
+
+std::variant<Invocation, Answered> parse_command_line(const std::vector<std::string>& arguments,
+                                                      const config::Environment& environment) {
+  return Parser().parse(arguments, environment);
+}
+
+}  // namespace relay::app

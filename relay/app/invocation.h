@@ -1,0 +1,55 @@
+// A command line as plain values.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "relay/app/exit_code.h"
+#include "relay/base/clock.h"
+#include "relay/config/load.h"
+#include "relay/observe/log_output.h"
+
+namespace relay::app {
+
+enum class Command {
+  run,
+  drain,
+  check,
+  doctor,
+  slot_create,
+  slot_drop,
+  progress_show,
+  progress_adopt,
+  progress_reset,
+  config_schema,
+  config_example,
+  config_reference,
+  config_show,
+  version,
+};
+
+struct Invocation {
+  Command command = Command::version;
+  std::vector<std::string> config_files;  // -c, or else OUTBOX_RELAY_CONFIG
+  std::vector<std::string> pipelines;     // --pipeline; empty: all
+  observe::LogFormat log_format = observe::LogFormat::automatic;
+  LogLevel log_level = LogLevel::info;
+  bool json = false;                   // -o json
+  bool origins = false;                // config show --origins
+  std::optional<Millis> timeout;       // drain --timeout
+  std::optional<std::string> confirm;  // --confirm NAME
+};
+
+// Help that was asked for (out), or a usage error (err).
+struct Answered {
+  ExitCode code = ExitCode::ok;
+  std::string out, err;
+};
+
+// `arguments` without the program's name. Pure.
+std::variant<Invocation, Answered> parse_command_line(const std::vector<std::string>& arguments,
+                                                      const config::Environment& environment);
+
+}  // namespace relay::app

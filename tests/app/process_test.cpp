@@ -1,0 +1,123 @@
+// What needs a process of its own: crashes, and signals that end it. Each runs in a forked child.
+#include "relay/app/process.h"
+
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <stdexcept>
+#include <thread>
+
+#include "relay/app/stopper.h"
+#include "try_command.h"
+
+using namespace relay;
+using namespace relay::app;
+using namespace relay::app::test;
+
+namespace {
+
+struct Ended {
+  int code = -1;  // exit code; -1 when a signal ended it
+  std::string err;
+};
+
+// Runs `body` in a child; `meanwhile(pid)` in this process.
+template <typename Body, typename Meanwhile>
+Ended in_child(Body body, Meanwhile meanwhile) {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  const auto pid = ::fork();
+  if (pid == 0) {
+    ::dup2(ends[1], STDERR_FILENO);
+    ::close(ends[0]);
+    ::close(ends[1]);
+    body();
+    ::_exit(99);
+  }
+  ::close(ends[1]);
+  meanwhile(pid);
+  Ended ended;
+  char chunk[4096];
+  for (ssize_t n = 0; (n = ::read(ends[0], chunk, sizeof chunk)) > 0;)
+    ended.err.append(chunk, static_cast<std::size_t>(n));
+  ::close(ends[0]);
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  if (WIFEXITED(status)) ended.code = WEXITSTATUS(status);
+  return ended;
+}
+template <typename Body>
+Ended in_child(Body body) {
+  return in_child(body, [](pid_t) {});
+}
+
+}  // namespace
+
+TEST_CASE("a crash exits with 70 and says so") {
+  const auto ended = in_child([] {
+    prepare_process();
+    ::raise(SIGSEGV);
+  });
+  CHECK(ended.code == 70);
+  CHECK(ended.err.find("a bug: the process crashed (SIGSEGV)") != std::string::npos);
+}
+
+TEST_CASE("an uncaught exception, in any thread, exits with 70 and says what it was") {
+  const auto ended = in_child([] {
+    prepare_process();
+    std::thread([] { throw std::runtime_error("out of luck"); }).join();
+  });
+  CHECK(ended.code == 70);
+  CHECK(ended.err.find("an exception was not caught: out of luck") != std::string::npos);
+}
+
+TEST_CASE("writing to a closed pipe does not end the process") {
+  const auto ended = in_child([] {
+    prepare_process();
+    int ends[2];
+    [[maybe_unused]] const auto made = ::pipe(ends);
+    ::close(ends[0]);
+    [[maybe_unused]] const auto n = ::write(ends[1], "x", 1);
+    ::_exit(7);
+  });
+  CHECK(ended.code == 7);
+}
+
+TEST_CASE("a second signal ends a run at once with 75") {
+  const ConfigFile file(kOrders);
+  const auto ended = in_child(
+      [&] {
+        const auto world = std::make_shared<World>();
+        world->sink_hangs = true;
+        try_command(world, {"run", "-c", file.path()});
+      },
+      [](pid_t pid) {
+        std::this_thread::sleep_for(Millis{500});
+        ::kill(pid, SIGTERM);
+        std::this_thread::sleep_for(Millis{200});
+        ::kill(pid, SIGINT);
+      });
+  CHECK(ended.code == 75);
+}
+
+TEST_CASE("a stop that does not end in time is ended with 75") {
+  const auto ended = in_child([] {
+    Stopper stopper({}, Millis{100});
+    stopper.stop("test");
+    std::this_thread::sleep_for(std::chrono::seconds(30));
+  });
+  CHECK(ended.code == 75);
+}
+
+TEST_CASE("a signal asks for the stop, and afterwards signals are as before") {
+  {
+    Stopper stopper({});
+    ::kill(::getpid(), SIGTERM);
+    while (!stopper.token().stop_requested()) std::this_thread::yield();
+  }
+  sigset_t mask;
+  ::pthread_sigmask(SIG_BLOCK, nullptr, &mask);
+  CHECK(::sigismember(&mask, SIGTERM) == 0);
+}
