@@ -1,0 +1,153 @@
+#include "connectors/postgres/doctor_checks.h"
+#include "tests/postgres/sql_facts.h"
+
+using namespace relay;
+using namespace relay::connectors::postgres;
+
+namespace {
+
+const Finding* find(const Findings& findings, std::string_view code) {
+  const auto at = std::find_if(findings.begin(), findings.end(), [&](const Finding& f) { return f.code == code; });
+  return at == findings.end() ? nullptr : &*at;
+}
+
+bool all_fine(const Findings& findings) {
+  return std::all_of(findings.begin(), findings.end(), [](const Finding& f) { return f.severity == Severity::ok; });
+}
+
+SettingsFacts good_settings() {
+  SettingsFacts s;
+  s.max_replication_slots = s.max_wal_senders = 10;
+  s.used_slots = s.used_wal_senders = 9;
+  s.max_slot_wal_keep_bytes = std::int64_t{20} << 30;
+  s.wal_sender_timeout_ms = 60'000;
+  s.may_see_sessions = true;
+  return s;
+}
+
+}  // namespace
+
+TEST_CASE("doctor is content with good limits, and red when no slot or sender is left") {
+  auto settings = good_settings();
+  CHECK(all_fine(limit_findings(sql_config(), settings, false)));
+  settings.used_slots = settings.used_wal_senders = 10;
+  CHECK(all_fine(limit_findings(sql_config(), settings, true)));
+  const auto findings = limit_findings(sql_config(), settings, false);
+  const auto* slots = find(findings, "max_replication_slots_exhausted");
+  REQUIRE(slots);
+  CHECK(slots->severity == Severity::error);
+  CHECK(slots->fix.find("ALTER SYSTEM SET max_replication_slots = 20;") == 0);
+  CHECK(find(findings, "max_wal_senders_exhausted"));
+}
+
+TEST_CASE("doctor warns of a disk that nothing protects and of slots that end by themselves") {
+  auto settings = good_settings();
+  settings.max_slot_wal_keep_bytes = -1;
+  settings.idle_slot_timeout_ms = 3'600'000;
+  settings.wal_sender_timeout_ms = 0;
+  auto findings = limit_findings(sql_config(), settings, true);
+  REQUIRE(find(findings, "max_slot_wal_keep_size_unlimited"));
+  CHECK(find(findings, "max_slot_wal_keep_size_unlimited")->severity == Severity::warning);
+  REQUIRE(find(findings, "idle_replication_slot_timeout_set"));
+  CHECK(find(findings, "idle_replication_slot_timeout_set")->message.find("60 min") != std::string::npos);
+  CHECK(find(findings, "wal_sender_timeout_off"));
+  settings.wal_sender_timeout_ms = 4'000;
+  CHECK(find(limit_findings(sql_config(), settings, true), "wal_sender_timeout_short"));
+}
+
+TEST_CASE("doctor tells encryption, a Unix socket and a pooler apart") {
+  ConnectionFacts c;
+  c.server_address = "10.0.0.5:5432";
+  CHECK(find(connection_findings(sql_server(), c), "tls_not_used")->severity == Severity::note);
+  c.local = true;
+  CHECK(all_fine(connection_findings(sql_server(), c)));
+  c = {};
+  c.tls = true;
+  CHECK(all_fine(connection_findings(sql_server(), c)));
+  c.pooled = true;
+  c.server_address = "10.0.0.5:5432";
+  const auto findings = connection_findings(sql_server(), c);
+  REQUIRE(find(findings, "pooler_in_the_way"));
+  CHECK(find(findings, "pooler_in_the_way")->fix.find("10.0.0.5:5432") != std::string::npos);
+}
+
+TEST_CASE("doctor is red when publishing makes the application's updates fail") {
+  std::vector<TableFacts> tables{sql_table()};
+  auto p = sql_publication();
+  CHECK(all_fine(publication_findings(sql_config(), tables, p)));
+  tables[0].table.replica_identity = false;
+  auto findings = publication_findings(sql_config(), tables, p);
+  REQUIRE(find(findings, "replica_identity_missing"));
+  CHECK(find(findings, "replica_identity_missing")->severity == Severity::error);
+  CHECK(find(findings, "replica_identity_missing")->fix == "ALTER PUBLICATION \"outbox_relay\" SET (publish = 'insert, truncate');");
+  p.updates = p.deletes = false;
+  CHECK_FALSE(find(publication_findings(sql_config(), tables, p), "replica_identity_missing"));
+}
+
+TEST_CASE("doctor warns when moved rows of a partitioned table would come twice") {
+  std::vector<TableFacts> tables{sql_table()};
+  tables[0].table.partitioned = true;
+  auto p = sql_publication();
+  CHECK_FALSE(find(publication_findings(sql_config(), tables, p), "publication_row_moves"));
+  p.deletes = false;
+  CHECK(find(publication_findings(sql_config(), tables, p), "publication_row_moves"));
+  p.via_root = true;
+  CHECK_FALSE(find(publication_findings(sql_config(), tables, p), "publication_row_moves"));
+}
+
+TEST_CASE("doctor says when a slot is near its end") {
+  auto slot = sql_slot();
+  CHECK(all_fine(slot_findings(sql_config(), slot)));
+  slot.retained_bytes = 11 << 20;
+  slot.safe_wal_bytes = 9 << 20;
+  CHECK(find(slot_findings(sql_config(), slot), "slot_limit_near")->severity == Severity::warning);
+  slot.wal_status = "unreserved";
+  CHECK(find(slot_findings(sql_config(), slot), "slot_about_to_be_lost")->severity == Severity::error);
+}
+
+TEST_CASE("doctor names who holds WAL back, with the statement that ends it") {
+  const std::vector<OpenTransaction> open{{"", 4711, "shop", "app", "batch", 7'200}, {"gid'1", 0, "shop", "app", "", 90}};
+  const auto findings = transaction_findings(sql_server(), open, true);
+  REQUIRE(findings.size() == 2);
+  CHECK(findings[0].severity == Severity::warning);
+  CHECK(findings[0].fix.find("SELECT pg_terminate_backend(4711);") == 0);
+  CHECK(findings[0].message.find("2 h") != std::string::npos);
+  CHECK(findings[1].severity == Severity::note);
+  CHECK(findings[1].fix.find("ROLLBACK PREPARED 'gid''1';") == 0);
+  CHECK(find(transaction_findings(sql_server(), {}, false), "sessions_hidden"));
+}
+
+TEST_CASE("doctor asks for the store tables only when they are needed") {
+  StoreFacts store;
+  CHECK(store_findings(store, "relay", false, false).empty());
+  auto findings = store_findings(store, "relay", false, true);
+  CHECK(find(findings, "progress_table_missing")->severity == Severity::error);
+  CHECK(find(findings, "dead_letter_table_missing")->fix == "psql -f sql/store_tables.sql");
+  CHECK(find(store_findings(store, "relay", true, true), "progress_table_missing")->severity == Severity::note);
+  store.progress = store.dead_letter = {true, true};
+  CHECK(all_fine(store_findings(store, "relay", false, true)));
+  store.progress.usable = false;
+  CHECK(find(store_findings(store, "relay", false, true), "progress_table_privilege_missing"));
+  store.publications = {"everything"};
+  CHECK(find(store_findings(store, "relay", false, false), "store_tables_published"));
+}
+
+TEST_CASE("doctor says that a random key is no order") {
+  const std::vector<TableFacts> tables{sql_table()};
+  auto config = sql_config();
+  CHECK(find(snapshot_findings(config, tables, {}), "snapshot_order_random"));
+  config.snapshot_order_by = {"created_at"};
+  CHECK(snapshot_findings(config, tables, {}).empty());
+  config.snapshot = SnapshotMode::never;
+  CHECK(find(snapshot_findings(config, tables, {&tables[0]}), "snapshot_never"));
+}
+
+TEST_CASE("sizes and times read as a person would say them") {
+  CHECK(readable_bytes(0) == "0 B");
+  CHECK(readable_bytes(1023) == "1023 B");
+  CHECK(readable_bytes(std::int64_t{3} << 30) == "3.0 GiB");
+  CHECK(readable_seconds(90) == "90 s");
+  CHECK(readable_seconds(600) == "10 min");
+  CHECK(readable_seconds(86'400) == "24 h");
+  CHECK(readable_seconds(864'000) == "10 days");
+}
