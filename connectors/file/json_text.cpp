@@ -1,7 +1,5 @@
 #include "connectors/file/json_text.h"
 
-#include <simdjson.h>
-
 #include <array>
 #include <cstdint>
 
@@ -145,20 +143,32 @@ void append_escaped(unsigned char c, std::string& out) {
 
 }  // namespace
 
-bool is_utf8(std::string_view bytes) { return simdjson::validate_utf8(bytes); }
+bool is_utf8(std::string_view bytes) {
+  const auto at = [&](std::size_t i) { return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0u; };
+  for (std::size_t i = 0; i < bytes.size();) {
+    const auto lead = at(i++);
+    if (lead < 0x80) continue;
+    if (lead < 0xC2 || lead > 0xF4) return false;
+    // The second byte's range leaves out overlong forms, surrogates, and what is above U+10FFFF.
+    const auto low = lead == 0xE0 ? 0xA0u : lead == 0xF0 ? 0x90u : 0x80u;
+    const auto high = lead == 0xED ? 0x9Fu : lead == 0xF4 ? 0x8Fu : 0xBFu;
+    if (at(i) < low || at(i) > high) return false;
+    const auto end = i + (lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3);
+    for (++i; i < end; ++i)
+      if ((at(i) & 0xC0) != 0x80) return false;
+  }
+  return true;
+}
 
 bool is_json(std::string_view text) { return SyntaxCheck(text).document() && is_utf8(text); }
 
+// Inside of strings JSON allows no raw line breaks, and no two tokens need white space between them.
 void append_on_one_line(std::string_view json, std::string& out) {
-  if (json.find_first_of("\r\n") == std::string_view::npos) {
-    out += json;
-    return;
+  for (auto end = json.find_first_of("\r\n"); end != std::string_view::npos; end = json.find_first_of("\r\n")) {
+    out += json.substr(0, end);
+    json.remove_prefix(end + 1);
   }
-  const auto before = out.size();
-  out.resize(before + json.size() + simdjson::SIMDJSON_PADDING);  // the library writes whole vectors
-  std::size_t written = 0;
-  const auto error = simdjson::minify(json.data(), json.size(), out.data() + before, written);
-  out.resize(before + (error == simdjson::SUCCESS ? written : 0));
+  out += json;
 }
 
 void append_quoted(std::string_view text, std::string& out) {

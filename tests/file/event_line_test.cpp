@@ -54,7 +54,7 @@ TEST_CASE(
     CHECK(line.find("," + std::string(expected) + ",\"headers\":{}") != std::string::npos);
     CHECK(line.find('\n') == line.size() - 1);
   };
-  has("[1,\n 2]", R"("payload":[1,2])");
+  has("[1,\n 2]", R"("payload":[1, 2])");
   has("hello \"you\"", R"("payload":"hello \"you\"")");
   has("", R"("payload":"")");
   has("\xff\xfe", R"("payload_base64":"//4=")");
