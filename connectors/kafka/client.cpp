@@ -1,0 +1,170 @@
+#include "connectors/kafka/client.h"
+
+#include <array>
+#include <fstream>
+#include <iterator>
+
+#include "connectors/kafka/option_rules.h"
+
+namespace relay::connectors::kafka {
+namespace {
+
+constexpr int kApiKeyEndTxn = 26;
+constexpr char kInterceptor[] = "outbox-relay";
+
+// A whole file, without the line end that editors leave behind.
+Result<Secret> read_option_file(const std::string& option, const std::string& path, bool connected_before) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in)
+    return fail(connected_before ? ErrorKind::transient : ErrorKind::fatal, "file_unreadable",
+                "reading the value of librdkafka option " + option + " from " + path + ": the file cannot be read",
+                "check the path and that the relay's user may read it");
+  std::string value{std::istreambuf_iterator<char>(in), {}};
+  while (!value.empty() && (value.back() == '\n' || value.back() == '\r')) value.pop_back();
+  return Secret(std::move(value));
+}
+
+LogLevel level_of(int syslog_level) {
+  if (syslog_level <= 2) return LogLevel::error;
+  return syslog_level <= 5 ? LogLevel::warn : LogLevel::debug;
+}
+
+}  // namespace
+
+Client::Client(std::unique_ptr<Watch> watch, ClientHandle handle)
+    : watch_(std::move(watch)), handle_(std::move(handle)), events_(rd_kafka_queue_get_main(handle_.get())) {}
+
+void Client::note(const Failure& failure) {
+  const bool telling = is_authentication(failure.code) || is_tls(failure.code);
+  if (telling || !connection_failure_) connection_failure_ = failure;
+}
+
+std::optional<Failure> Client::take_connection_failure() { return std::exchange(connection_failure_, std::nullopt); }
+
+void Client::serve(Millis wait, const std::function<void(const FailedMessage&)>& on_failed) {
+  int timeout = static_cast<int>(wait.count());
+  while (const EventHandle event{rd_kafka_queue_poll(events_.get(), timeout)}) {
+    timeout = 0;
+    if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_DR) {
+      while (const auto* m = rd_kafka_event_message_next(event.get()))
+        if (m->err && on_failed) on_failed({reinterpret_cast<std::uintptr_t>(m->_private), m->err});
+    } else if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_ERROR) {
+      const auto* text = rd_kafka_event_error_string(event.get());
+      note({rd_kafka_event_error(event.get()), text ? text : ""});
+    }
+  }
+}
+
+void Client::log_line(const rd_kafka_t* rk, int level, const char* facility, const char* text) {
+  const auto* watch = static_cast<const Watch*>(rd_kafka_opaque(rk));
+  watch->log.log(level_of(level), "librdkafka", text, {{"facility", std::string(facility)}});
+}
+
+void Client::refresh_token(rd_kafka_t* rk, const char*, void* opaque) {
+  const auto& oidc = static_cast<Watch*>(opaque)->oidc;
+  const auto token = oidc->fetch();
+  if (!token) {
+    rd_kafka_oauthbearer_set_token_failure(rk, token.error().message.c_str());
+    return;
+  }
+  std::vector<const char*> extensions;
+  for (const auto& part : token->extensions) extensions.push_back(part.c_str());
+  char why[512] = "";
+  if (rd_kafka_oauthbearer_set_token(rk, token->value.reveal().c_str(), token->expires_at_ms, token->principal.c_str(),
+                                     extensions.data(), extensions.size(), why, sizeof why))
+    rd_kafka_oauthbearer_set_token_failure(rk, why);
+}
+
+rd_kafka_resp_err_t Client::on_request(rd_kafka_t*, int, const char*, int32_t, int16_t api_key, int16_t, int32_t, size_t,
+                                       void* watch) {
+  if (api_key == kApiKeyEndTxn) static_cast<Watch*>(watch)->end_txn_requests.fetch_add(1, std::memory_order_relaxed);
+  return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+rd_kafka_resp_err_t Client::on_new(rd_kafka_t* rk, const rd_kafka_conf_t*, void* watch, char*, size_t) {
+  return rd_kafka_interceptor_add_on_request_sent(rk, kInterceptor, &Client::on_request, watch);
+}
+
+Result<void> ClientFactory::set(rd_kafka_conf_t* conf, const std::string& name, const std::string& value) const {
+  char why[512] = "";
+  if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), why, sizeof why) == RD_KAFKA_CONF_OK) return {};
+  return fail(ErrorKind::fatal, "kafka_config_invalid",
+              "setting librdkafka option " + name + ": " + (is_secret_option(name) ? "the value is refused" : why),
+              "check the option's value");
+}
+
+Result<ClientFactory::Options> ClientFactory::effective_options() const {
+  auto options = config_.options;
+  for (const auto& [name, path] : config_.option_files) {
+    RELAY_ASSIGN(auto value, read_option_file(name, path, connected_));
+    options.emplace_back(name, std::move(value));
+  }
+  return options;
+}
+
+Result<void> ClientFactory::set_options(rd_kafka_conf_t* conf, const Options& options) const {
+  RELAY_TRY(set(conf, "client.id", "outbox-relay"));
+  RELAY_TRY(set(conf, "log.connection.close", "false"));
+  for (const auto& [name, value] : options)
+    if (!is_oidc_option(name)) RELAY_TRY(set(conf, name, value.reveal()));
+  RELAY_TRY(set(conf, "bootstrap.servers", config_.bootstrap_servers));
+  RELAY_TRY(set(conf, "allow.auto.create.topics", "false"));
+  return set(conf, "socket.nagle.disable", "true");
+}
+
+Result<void> ClientFactory::set_role(rd_kafka_conf_t* conf, ClientRole role, const ProducerTuning& tuning) const {
+  using Setting = std::pair<const char*, std::string>;
+  std::vector<Setting> settings;
+  if (role == ClientRole::producer) {
+    const auto timeout = std::to_string(config_.transaction_timeout.count());
+    settings = {{"transactional.id", config_.transactional_id(tuning.number)},
+                {"transaction.timeout.ms", timeout},
+                {"message.timeout.ms", timeout},
+                {"enable.idempotence", "true"},
+                {"acks", "all"},
+                {"partitioner", "murmur2_random"},
+                {"delivery.report.only.error", "true"},
+                {"queue.buffering.max.messages", "100000"},
+                {"queue.buffering.max.kbytes", "2097151"}};
+    if (tuning.one_event_per_record_batch) settings.emplace_back("batch.num.messages", "1");
+    if (tuning.record_batch_bytes > 0) settings.emplace_back("batch.size", std::to_string(tuning.record_batch_bytes));
+  } else {
+    settings = {{"isolation.level", role == ClientRole::reader ? "read_committed" : "read_uncommitted"},
+                {"enable.partition.eof", "true"},
+                {"queued.max.messages.kbytes", "4096"},
+                {"fetch.wait.max.ms", "100"}};
+  }
+  for (const auto& [name, value] : settings) RELAY_TRY(set(conf, name, value));
+  rd_kafka_conf_set_events(conf, role == ClientRole::producer ? RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR
+                                                              : RD_KAFKA_EVENT_ERROR);
+  return {};
+}
+
+Result<std::unique_ptr<Client>> ClientFactory::make(ClientRole role, const ProducerTuning& tuning) const {
+  ConfHandle conf(rd_kafka_conf_new());
+  auto watch = std::make_unique<Client::Watch>();
+  watch->log = log_;
+  RELAY_ASSIGN(const auto options, effective_options());
+  watch->oidc = OidcToken::from_options(options);
+  // librdkafka's linger only matters until the flush at the end of each batch; a long one saves it wake-ups.
+  if (role == ClientRole::producer) RELAY_TRY(set(conf.get(), "linger.ms", "100"));
+  RELAY_TRY(set_options(conf.get(), options));
+  RELAY_TRY(set_role(conf.get(), role, tuning));
+  rd_kafka_conf_set_opaque(conf.get(), watch.get());
+  rd_kafka_conf_set_log_cb(conf.get(), &Client::log_line);
+  if (watch->oidc) {
+    rd_kafka_conf_enable_sasl_queue(conf.get(), 1);
+    rd_kafka_conf_set_oauthbearer_token_refresh_cb(conf.get(), &Client::refresh_token);
+  }
+  rd_kafka_conf_interceptor_add_on_new(conf.get(), kInterceptor, &Client::on_new, watch.get());
+
+  char why[512] = "";
+  ClientHandle handle(rd_kafka_new(role == ClientRole::producer ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf.get(), why,
+                                   sizeof why));
+  if (!handle) return fail(translate({rd_kafka_last_error(), why}, "creating a Kafka client", scene()));
+  (void)conf.release();  // the client owns it now
+  if (watch->oidc) ErrorHandle ignored(rd_kafka_sasl_background_callbacks_enable(handle.get()));
+  return std::unique_ptr<Client>(new Client(std::move(watch), std::move(handle)));
+}
+
+}  // namespace relay::connectors::kafka

@@ -1,0 +1,97 @@
+// One client of librdkafka with what the relay needs to know of it, and the factory that configures all of them alike.
+// Not thread-safe; librdkafka's own threads touch only what is marked so.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "connectors/kafka/config.h"
+#include "connectors/kafka/errors.h"
+#include "connectors/kafka/kafka_handles.h"
+#include "connectors/kafka/oidc_token.h"
+#include "relay/base/log.h"
+
+namespace relay::connectors::kafka {
+
+enum class ClientRole {
+  producer,  // transactional
+  observer,  // metadata, settings, high watermarks: isolation.level=read_uncommitted
+  reader,    // of the progress topic: read_committed
+};
+
+// How a producer differs from the usual one.
+struct ProducerTuning {
+  int number = 0;                             // n of the transactional id
+  bool one_event_per_record_batch = false;    // to find the event that the broker refuses
+  int record_batch_bytes = 0;                 // 0: librdkafka's default or the operator's
+};
+
+// A failed delivery, by the number that was given to produce().
+struct FailedMessage {
+  std::uintptr_t tag = 0;
+  int code = 0;
+};
+
+class Client {
+ public:
+  rd_kafka_t* get() const { return handle_.get(); }
+
+  // Waits for `wait` at most for events of the library and takes all that are there. `on_failed` gets delivery failures.
+  void serve(Millis wait, const std::function<void(const FailedMessage&)>& on_failed = {});
+
+  // The last thing that went wrong with a connection since the last time this was asked; authentication and TLS go first.
+  std::optional<Failure> take_connection_failure();
+
+  int end_txn_requests() const { return watch_->end_txn_requests.load(std::memory_order_relaxed); }
+  void forget_end_txn_requests() { watch_->end_txn_requests.store(0, std::memory_order_relaxed); }
+
+ private:
+  friend class ClientFactory;
+  // What librdkafka's threads reach through the client's opaque pointer; lives longer than the handle.
+  struct Watch {
+    Logger log;
+    std::atomic<int> end_txn_requests{0};
+    std::optional<OidcToken> oidc;
+  };
+  Client(std::unique_ptr<Watch> watch, ClientHandle handle);
+  void note(const Failure& failure);
+
+  static void log_line(const rd_kafka_t* rk, int level, const char* facility, const char* text);
+  static void refresh_token(rd_kafka_t* rk, const char* config, void* opaque);
+  static rd_kafka_resp_err_t on_new(rd_kafka_t* rk, const rd_kafka_conf_t* conf, void* watch, char* why, size_t size);
+  static rd_kafka_resp_err_t on_request(rd_kafka_t* rk, int socket, const char* broker, int32_t broker_id, int16_t api_key,
+                                        int16_t api_version, int32_t correlation, size_t size, void* watch);
+
+  std::unique_ptr<Watch> watch_;
+  ClientHandle handle_;
+  QueueHandle events_;
+  std::optional<Failure> connection_failure_;
+};
+
+class ClientFactory {
+ public:
+  ClientFactory(const KafkaSinkConfig& config, Logger log) : config_(config), log_(std::move(log)) {}
+
+  // Reads the files of librdkafka_files each time. Connects in the background.
+  Result<std::unique_ptr<Client>> make(ClientRole role, const ProducerTuning& tuning = {}) const;
+
+  const KafkaSinkConfig& config() const { return config_; }
+  Scene scene(std::string topic = {}) const { return {config_, connected_, std::move(topic)}; }
+  void note_connected() { connected_ = true; }  // from now on authentication and TLS failures are transient
+
+ private:
+  using Options = std::vector<std::pair<std::string, Secret>>;
+  Result<Options> effective_options() const;
+  Result<void> set_options(rd_kafka_conf_t* conf, const Options& options) const;
+  Result<void> set_role(rd_kafka_conf_t* conf, ClientRole role, const ProducerTuning& tuning) const;
+  Result<void> set(rd_kafka_conf_t* conf, const std::string& name, const std::string& value) const;
+
+  const KafkaSinkConfig& config_;
+  Logger log_;
+  bool connected_ = false;
+};
+
+}  // namespace relay::connectors::kafka
