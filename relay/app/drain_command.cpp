@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "relay/app/build.h"
 #include "relay/app/commands.h"
 #include "relay/app/drain_progress.h"
@@ -9,6 +11,8 @@ namespace relay::app {
 namespace {
 
 using namespace std::chrono_literals;
+
+double rounded(double seconds) { return std::round(seconds * 1'000) / 1'000; }
 
 // Waits for the end and shows how far it is: one line that is rewritten on a terminal, a log line now and then
 // elsewhere.
@@ -40,15 +44,15 @@ class DrainWatch {
     for (const auto& report : reports) drained += report.exit && report.exit->why == PipelineExit::Why::drained ? 1 : 0;
     const auto seconds = std::chrono::duration<double>(system_clock().now() - started_).count();
     const auto level = code == ExitCode::ok ? LogLevel::info : LogLevel::warn;
-    session_.log().log(level, "drain_ended",
-                       code == ExitCode::ok ? "everything is delivered" : "not everything is delivered",
-                       {{"pipelines_drained", drained},
-                        {"pipelines", static_cast<std::uint64_t>(reports.size())},
-                        {"events", totals.events},
-                        {"rejected", totals.rejected},
-                        {"seconds", seconds},
-                        {"events_per_second", seconds > 0 ? static_cast<double>(totals.events) / seconds : 0.0},
-                        {"exit_code", std::int64_t{to_int(code)}}});
+    session_.log().log(
+        level, "drain_ended", code == ExitCode::ok ? "everything is delivered" : "not everything is delivered",
+        {{"pipelines_drained", drained},
+         {"pipelines", static_cast<std::uint64_t>(reports.size())},
+         {"events", totals.events},
+         {"rejected", totals.rejected},
+         {"seconds", rounded(seconds)},
+         {"events_per_second", seconds > 0 ? std::round(static_cast<double>(totals.events) / seconds) : 0.0},
+         {"exit_code", std::int64_t{to_int(code)}}});
   }
 
  private:
@@ -60,7 +64,7 @@ class DrainWatch {
     const auto totals = totals_of(supervisor_.reports());
     session_.log().info("draining", meter_.line(),
                         {{"events", totals.events},
-                         {"events_per_second", meter_.events_per_second()},
+                         {"events_per_second", std::round(meter_.events_per_second())},
                          {"remaining_wal_bytes", totals.remaining_wal.value_or(0)},
                          {"pipelines_ended", static_cast<std::uint64_t>(totals.ended)}});
   }

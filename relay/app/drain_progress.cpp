@@ -1,5 +1,6 @@
 #include "relay/app/drain_progress.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
@@ -31,7 +32,8 @@ DrainTotals totals_of(std::span<const PipelineReport> reports) {
       ++totals.ended;
       continue;
     }
-    const auto at = status.acknowledged.end_lsn;
+    // Inside a large transaction only its changes move.
+    const auto at = std::max(status.acknowledged.end_lsn, status.acknowledged.position.change_lsn);
     if (!status.drain_target || !at)
       totals.remaining_wal.reset();
     else if (totals.remaining_wal && at < status.drain_target)

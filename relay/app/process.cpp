@@ -71,9 +71,10 @@ void prepare_process() noexcept {
   // slower here, since batches do not allocate per event.
   ::mallopt(M_ARENA_MAX, 2);
   // Setting the thresholds stops glibc from raising them by itself: after one large row it would serve rows of that
-  // size from the heap (up to 32 MiB) and give nothing back below twice that.
-  ::mallopt(M_MMAP_THRESHOLD, 256 * 1024);
-  ::mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+  // size from the heap (up to 32 MiB) and give nothing back below twice that. A batch and a produce request stay below
+  // them.
+  ::mallopt(M_MMAP_THRESHOLD, 2 * 1024 * 1024);
+  ::mallopt(M_TRIM_THRESHOLD, 8 * 1024 * 1024);
 
   // A broken connection or a closed standard output is an error of write(), not the end of the process.
   std::signal(SIGPIPE, SIG_IGN);

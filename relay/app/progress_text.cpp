@@ -39,7 +39,7 @@ class Table {
 };
 
 std::string position_of(const Position& position) {
-  if (!position.commit_lsn) return "nothing delivered yet";
+  if (!position.commit_lsn) return "no transaction of the stream yet";
   auto out = "commit " + to_string(position.commit_lsn);
   if (position.inside_transaction())
     out += ", inside the transaction at " + to_string(position.change_lsn) + " #" + std::to_string(position.ordinal);
@@ -79,7 +79,8 @@ std::string progress_list_json(const std::vector<StoredProgress>& all) {
 
 std::string short_progress(const std::optional<Progress>& progress) {
   if (!progress) return "nothing";
-  return to_string(progress->end_lsn) + ", sequence " + std::to_string(progress->sequence);
+  const auto place = progress->end_lsn ? to_string(progress->end_lsn) : std::string("no position");
+  return place + ", sequence " + std::to_string(progress->sequence);
 }
 
 }  // namespace relay::app
