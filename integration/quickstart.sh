@@ -20,9 +20,9 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/outbox-relay.XXXXXX")
 config=$work/outbox-relay.yaml
 watcher=
 
-# What is started here ends with this script, however that ends; with --keep only when asked.
+# What is started here ends with this script, however that ends; with --keep only when asked. Only for the background.
 child() {
-  if [ "$keep" = 1 ]; then setsid "$@"; else setpriv --pdeathsig KILL -- "$@"; fi
+  if [ "$keep" = 1 ]; then exec setsid "$@"; else exec setpriv --pdeathsig KILL -- "$@"; fi
 }
 
 finish() {
@@ -40,6 +40,16 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 sql() { psql -X -q -v ON_ERROR_STOP=1 -At -d "$DATABASE_URL" "$@"; }
+
+# wait_for_log PATTERN [TIMES]: until the relay has said it so often.
+wait_for_log() {
+  local tries=0
+  until [ "$(grep -cE "$1" "$work/relay.log")" -ge "${2:-1}" ]; do
+    sleep 0.1
+    tries=$((tries + 1))
+    [ "$tries" -lt 600 ] || die "the relay did not say $1"
+  done
+}
 
 start_relay() {
   child "$relay_binary" run -c "$config" </dev/null >>"$work/relay.log" 2>&1 &
@@ -90,23 +100,27 @@ say "$(sql -c 'SELECT count(*) FROM outbox') rows are in its outbox."
 say_step "The relay, with this configuration"
 cp "$here/shop/outbox-relay.yaml" "$config"
 sed 's/^/        | /' "$config"
+child java -Xshare:auto -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=error \
+  -cp "$java_classes:$(java_class_path)" Audit watch --bootstrap "$BOOTSTRAP_SERVERS" --from start --pause 800 \
+  --indent '        ' >"$work/watched" 2>&1 &
+watcher=$!
 start_relay
 
-say_step "What a plain consumer sees (the rows that were there first)"
-child java -Xshare:auto -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=error \
-  -cp "$java_classes:$(java_class_path)" Audit watch --bootstrap "$BOOTSTRAP_SERVERS" --from start --pause 900 \
-  --indent '        ' &
-watcher=$!
-sleep 3
+say_step "What a plain consumer sees: first the rows that were there"
+tail -n +1 --pid="$watcher" -s 0.2 -f "$work/watched" &
+wait_for_log '"initial_rows_delivered"'
+until [ -s "$work/watched" ]; do sleep 0.1; done
+sleep 1
 
-say_step "Orders are placed with plain SQL, by four sessions"
+say_step "Orders are placed with plain SQL, by four sessions; their events follow"
 "$pgbench" -n -c 4 -R 300 -T 10 -f "$here/shop/order.sql" "$DATABASE_URL" >"$work/pgbench.log" 2>&1 &
 load=$!
 for round in 1 2 3; do
-  sleep 2.$((RANDOM % 10))
+  sleep 1.$((RANDOM % 10))
   stop_relay KILL || true
   say_step "kill -9 of the relay, number $round; it starts again"
   start_relay
+  wait_for_log '"event":"started"' $((round + 1))
 done
 wait "$load" || { show_file_end "$work/pgbench.log"; die "pgbench failed"; }
 

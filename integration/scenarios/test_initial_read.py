@@ -57,7 +57,7 @@ def test_a_kill_between_making_the_slot_and_storing_its_place_begins_anew(world)
     with open_one.cursor() as cursor:
         cursor.execute("SELECT emit(301)")
         relay = world.start()
-        wait_for(lambda: world.postgres.query("SELECT FROM pg_replication_slots WHERE slot_name = %s", (world.slot,)),
+        wait_for(lambda: world.postgres.query("SELECT 1 FROM pg_replication_slots WHERE slot_name = %s", (world.slot,)),
                  f"the slot to be under way\n{relay.tail()}")
         relay.kill()
         world.emit(50)

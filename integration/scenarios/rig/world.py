@@ -275,7 +275,7 @@ class World:
             rows = self.postgres.query("SELECT slot_name FROM pg_replication_slots WHERE database = %s AND NOT active", (self.name,))
             for (slot,) in rows:
                 self.postgres.query("SELECT pg_drop_replication_slot(%s)", (slot,))
-            if not self.postgres.query("SELECT FROM pg_replication_slots WHERE database = %s", (self.name,)):
+            if not self.postgres.query("SELECT 1 FROM pg_replication_slots WHERE database = %s", (self.name,)):
                 break
             time.sleep(0.1)
         self.postgres.query(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
