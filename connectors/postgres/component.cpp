@@ -1,6 +1,8 @@
 // What this folder brings: the source `slot`, and the stores in the captured database.
 #include "connectors/component.h"
 
+#include "connectors/postgres/dead_letter_store.h"
+#include "connectors/postgres/progress_store.h"
 #include "connectors/postgres/server_questions.h"
 #include "connectors/postgres/slot_source.h"
 #include "connectors/postgres/source_fields.h"
@@ -37,6 +39,12 @@ Component component() {
   Component all;
   all.name = "postgres";
   all.sources = {slot_spec()};
+  all.progress_store = [](const BuildContext& context) -> Result<std::unique_ptr<ProgressStore>> {
+    return make_progress_store(connection_config(context), context.log);
+  };
+  all.dead_letter_store = [](const BuildContext& context) -> Result<std::unique_ptr<DeadLetterStore>> {
+    return make_dead_letter_store(connection_config(context), context.log);
+  };
   return all;
 }
 

@@ -88,7 +88,7 @@ class ReplicationSession::Impl {
   bool wait(Waker* waker, Millis most) const {
     const auto events = static_cast<short>(POLLIN | (PQflush(get()) > 0 ? POLLOUT : 0));
     pollfd fds[2] = {{PQsocket(get()), events, 0}, {waker ? waker->fd() : -1, POLLIN, 0}};
-    if (::poll(fds, 2, static_cast<int>(most.count())) <= 0 || !fds[1].revents) return false;
+    if (::poll(fds, 2, static_cast<int>(most.count())) <= 0 || !waker || !fds[1].revents) return false;
     waker->clear();
     return true;
   }

@@ -49,6 +49,8 @@ class SlotSource final : public Source {
   // The stream and the initial read.
   enum class Burst { blocked, full, time_is_up };
   Result<StepResult> step_stream(Batch& batch, Millis wait);
+  Result<StepResult> refuse_after(Error error, Batch& batch);
+  Result<StepResult> hold_refusal(Batch& batch, Millis wait);
   Result<Burst> read_stream(Batch& batch, bool& received);
   Result<Burst> read_burst(Batch& batch, SteadyTime until, std::size_t& messages);
   Result<void> take(std::string_view message, Batch& batch);
@@ -83,10 +85,11 @@ class SlotSource final : public Source {
     std::unique_ptr<SnapshotReader> snapshot;  // while existing rows are read
     std::optional<SystemIdentity> identity;
     std::vector<TimelineSwitch> history;
-    bool streaming = false;   // START_REPLICATION succeeded
-    bool started = false;     // start() was called
-    bool reading = false;     // the last step read from the stream
-    bool answer_now = false;  // the server wants a status update before the timer
+    bool streaming = false;        // START_REPLICATION succeeded
+    bool started = false;          // start() was called
+    bool reading = false;          // the last step read from the stream
+    bool answer_now = false;       // the server wants a status update before the timer
+    std::optional<Error> refused;  // raised when what was read before it is handed over
     Progress from;
     Lsn slot_confirmed;  // when the stream was opened
     Lsn confirmed;       // by confirm()
@@ -95,6 +98,7 @@ class SlotSource final : public Source {
     Millis status_interval{0};
     SteadyTime status_due{};
     SteadyTime publication_due{};
+    SteadyTime canary_due{};
   };
   Attempt now_;
 };

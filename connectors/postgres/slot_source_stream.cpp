@@ -18,6 +18,7 @@ constexpr std::chrono::microseconds kGather{200};
 // A step comes back after this long, also while there is more to read.
 constexpr Millis kStepMost{10};
 constexpr std::chrono::seconds kPublicationCheck{30};
+constexpr Millis kCanaryCheck{20};
 
 }  // namespace
 
@@ -37,16 +38,37 @@ Result<StepResult> SlotSource::step_stream(Batch& batch, Millis wait) {
   if (!now_.reading) silence_.listen_from(clock_.now());
   now_.reading = true;
   StepResult result;
-  RELAY_ASSIGN(auto burst, read_stream(batch, result.received));
-  if (burst == Burst::blocked && !result.received && wait > Millis{0}) {
+  if (now_.refused) return hold_refusal(batch, wait);
+  auto burst = read_stream(batch, result.received);
+  if (burst && *burst == Burst::blocked && !result.received && wait > Millis{0}) {
     RELAY_TRY(wait_for(Listen::stream, wait));
-    RELAY_ASSIGN(burst, read_stream(batch, result.received));
+    burst = read_stream(batch, result.received);
   }
+  if (!burst) return refuse_after(std::move(burst).error(), batch);
   RELAY_TRY(watch_silence());
-  result.caught_up = burst == Burst::blocked;
+  result.caught_up = *burst == Burst::blocked;
   result.server_wal_end = now_.server_wal_end;
   result.reply_wanted = now_.reply_wanted_at > now_.confirmed;
   if (result.caught_up && !stream_.cursor().in_transaction()) result.idle_end_lsn = stream_.cursor().end_lsn();
+  return result;
+}
+
+// What can be read no further is still no reason to hold back what came before it: a table whose column was renamed has
+// rows from before, which only the old configuration can deliver. So a refusal waits until the batch is handed over.
+Result<StepResult> SlotSource::refuse_after(Error error, Batch& batch) {
+  if (error.kind != ErrorKind::fatal && error.kind != ErrorKind::corrupt) return fail(std::move(error));
+  batch.truncate_to_boundary();
+  if (batch.empty()) return fail(std::move(error));
+  now_.refused = std::move(error);
+  return hold_refusal(batch, Millis{0});
+}
+
+Result<StepResult> SlotSource::hold_refusal(Batch& batch, Millis wait) {
+  if (batch.empty()) return fail(*now_.refused);
+  RELAY_TRY(wait_for(Listen::nothing, wait));
+  StepResult result;
+  result.caught_up = true;
+  result.server_wal_end = now_.server_wal_end;
   return result;
 }
 
@@ -140,7 +162,8 @@ void SlotSource::finish_snapshot(Batch& batch) {
 // -----------------------------------------------------------------------------------------------
 
 Result<void> SlotSource::serve() {
-  RELAY_TRY(watch_canary());
+  // Waiting notices the canary at once; this is for a stream so dense that nothing waits.
+  if (clock_.now() >= now_.canary_due) RELAY_TRY(watch_canary());
   if (!now_.streaming) return {};
   RELAY_TRY(answer_server());
   if (clock_.now() >= now_.publication_due) return recheck_publication();
@@ -150,6 +173,7 @@ Result<void> SlotSource::serve() {
 // A server that shuts down ends ordinary sessions first and then waits for its walsenders to deliver everything, which
 // would keep it up, with every application locked out, until the sink has caught up. So the stream is closed at once.
 Result<void> SlotSource::watch_canary() {
+  now_.canary_due = clock_.now() + kCanaryCheck;
   if (now_.sql->alive()) return {};
   now_.session.reset();
   now_.snapshot.reset();

@@ -145,8 +145,6 @@ void validate_slot_source(const Value& part, const Value&, Diagnostics& out) {
     out.push_back({at.mark(), std::move(field), std::move(message), std::move(hint), false});
   };
   const auto& outbox = part["outbox"];
-  if (outbox["tables"].items().empty())
-    complain(outbox["tables"], "source.outbox.tables", "no table is named", "for example: [public.outbox]");
   const auto& snapshot = part["snapshot"];
   if (snapshot && snapshot["order_by"] && snapshot["mode"].as_string() == "never")
     complain(snapshot["order_by"], "source.snapshot.order_by", "existing rows are not read, so they have no order",
