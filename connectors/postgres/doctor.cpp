@@ -71,8 +71,7 @@ class Examination {
 
   Result<void> ask_publication() {
     if (!publication_ && config_.create_publication && !slot_) {
-      findings_.push_back({Severity::note, "publication", "publication " + config_.publication,
-                           "does not exist yet; the relay will create it", {}});
+      add(new_publication_findings(config_, server_, tables_.tables));
       return {};
     }
     const auto problems =
@@ -84,8 +83,9 @@ class Examination {
 
   Result<void> ask_slot() {
     if (slot_) {
-      add(slot_problems(config_, server_, *slot_));
-      add(slot_findings(config_, *slot_));
+      const auto problems = slot_problems(config_, server_, *slot_);
+      add(problems);
+      if (problems.empty()) add(slot_findings(config_, *slot_));
       return {};
     }
     std::vector<const TableFacts*> with_rows;
@@ -97,7 +97,8 @@ class Examination {
     const auto problems = creation_problems(config_, server_, tables_.tables, with_rows);
     add(problems);
     if (config_.create_slot)
-      findings_.push_back({Severity::note, "slot", "slot " + config_.slot, "does not exist yet; the relay will create it", {}});
+      findings_.push_back({Severity::note, "slot_new", "slot " + config_.slot,
+                           "the slot " + quote_identifier(config_.slot) + " does not exist yet; the relay will create it", {}});
     add(snapshot_findings(config_, tables_.tables, with_rows));
     return {};
   }

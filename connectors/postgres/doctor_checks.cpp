@@ -182,6 +182,22 @@ Findings publication_findings(const SlotSourceConfig& config, const std::vector<
   return out;
 }
 
+Findings new_publication_findings(const SlotSourceConfig& config, const ServerFacts& server,
+                                  const std::vector<TableFacts>& tables) {
+  const auto subject = "publication " + config.publication;
+  const auto name = "the publication " + quote_identifier(config.publication);
+  const auto foreign = std::find_if(tables.begin(), tables.end(), [](const auto& t) { return !t.owned; });
+  if (server.may_create && foreign == tables.end())
+    return {{Severity::note, "publication_new", subject, name + " does not exist yet; the relay will create it", ""}};
+  std::vector<OutboxTable> outboxes;
+  for (const auto& t : tables) outboxes.push_back(t.table);
+  return {{Severity::error, "publication_create_privilege_missing", subject,
+           name + " does not exist yet, and the role " + quote_identifier(server.role) + " may not create it: " +
+               (server.may_create ? "it does not own " + foreign->name() : "it lacks CREATE on the database") +
+               "; let the owner create it",
+           publication_sql(config, outboxes)}};
+}
+
 Findings slot_findings(const SlotSourceConfig& config, const SlotFacts& slot) {
   Findings out;
   const auto subject = "slot " + config.slot;
@@ -189,7 +205,7 @@ Findings slot_findings(const SlotSourceConfig& config, const SlotFacts& slot) {
   text += "; confirmed up to " + to_string(slot.state.confirmed_flush) + ", keeps " + readable_bytes(slot.retained_bytes) +
           " of WAL";
   if (!slot.wal_status.empty()) text += ", wal_status " + slot.wal_status;
-  if (slot.safe_wal_bytes) text += ", lost after " + readable_bytes(*slot.safe_wal_bytes) + " more";
+  if (slot.safe_wal_bytes && *slot.safe_wal_bytes > 0) text += ", lost after " + readable_bytes(*slot.safe_wal_bytes) + " more";
   out.push_back(ok("slot", subject, text));
   if (slot.wal_status == "unreserved")
     out.push_back({Severity::error, "slot_about_to_be_lost", subject,
@@ -215,6 +231,13 @@ Findings snapshot_findings(const SlotSourceConfig& config, const std::vector<Tab
                      "rows exist already and will not be delivered (snapshot: never)", ""});
   if (config.snapshot != SnapshotMode::initial) return out;
   for (const auto& t : tables) {
+    if (t.table.has_rows)
+      out.push_back({Severity::note, "snapshot_rows", "table " + t.name(),
+                     (t.table.estimated_rows < 0
+                          ? std::string("existing rows, their number unknown,")
+                          : "about " + std::to_string(static_cast<long long>(t.table.estimated_rows)) + " existing rows") +
+                         " will be delivered first",
+                     ""});
     const bool random_order = config.snapshot_order_by.empty() && !t.key_types.empty() && t.key_types.front() == "uuid";
     if (random_order && t.table.has_rows)
       out.push_back({Severity::warning, "snapshot_order_random", "table " + t.name(),

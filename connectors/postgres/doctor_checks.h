@@ -16,6 +16,9 @@ Findings limit_findings(const SlotSourceConfig& config, const SettingsFacts& set
 Findings table_findings(const SlotSourceConfig& config, const std::vector<TableFacts>& tables);
 Findings publication_findings(const SlotSourceConfig& config, const std::vector<TableFacts>& tables,
                               const PublicationFacts& publication);
+// There is none yet, and the relay is to create it.
+Findings new_publication_findings(const SlotSourceConfig& config, const ServerFacts& server,
+                                  const std::vector<TableFacts>& tables);
 Findings slot_findings(const SlotSourceConfig& config, const SlotFacts& slot);
 // `with_rows`: tables with existing rows, while there is no slot yet.
 Findings snapshot_findings(const SlotSourceConfig& config, const std::vector<TableFacts>& tables,

@@ -275,9 +275,8 @@ Problems slot_problems(const SlotSourceConfig& config, const ServerFacts& server
         "use a slot without two_phase", other_name);
   if (slot.wal_status == "lost" || !slot.invalidation.empty())
     add("slot_lost",
-        "is lost" + (slot.invalidation.empty() ? std::string() : " (" + slot.invalidation + ")") +
-            ": the server removed WAL that it needs, and changes since " + to_string(slot.state.confirmed_flush) +
-            " cannot be read any more",
+        "is lost (" + (slot.invalidation.empty() ? "wal_removed" : slot.invalidation) + "): changes since " +
+            to_string(slot.state.confirmed_flush) + " cannot be read any more",
         "accept that loss with: " + reset_command(config) + "; then drop the slot", drop_slot_sql(config.slot));
   return out;
 }

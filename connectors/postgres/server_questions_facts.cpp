@@ -66,7 +66,8 @@ constexpr const char* kRelations = R"(
 SELECT c.oid, n.nspname, c.relname, c.relkind,
        has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
        c.relkind IN ('r', 'p') AND row_security_active(c.oid),
-       (SELECT inhparent::regclass::text FROM pg_inherits WHERE inhrelid = c.oid LIMIT 1)
+       (SELECT inhparent::regclass::text FROM pg_inherits WHERE inhrelid = c.oid LIMIT 1),
+       pg_has_role(c.relowner, 'USAGE')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't'
   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
@@ -91,6 +92,7 @@ Result<TablesFacts> matching_relations(SqlSession& sql, const SlotSourceConfig& 
     t.table.partitioned = kind == "p";
     t.may_select = is_true(row[4]);
     t.row_security = is_true(row[5]);
+    t.owned = is_true(row[7]);
     facts.tables.push_back(std::move(t));
   }
   std::sort(facts.tables.begin(), facts.tables.end(), [](const auto& a, const auto& b) {
@@ -210,7 +212,8 @@ SELECT pg_is_in_recovery(), current_setting('wal_level'), r.rolname, current_dat
        (SELECT string_agg(rolname, ',') FROM pg_roles
         WHERE rolname IN ('rds_superuser', 'cloudsqlsuperuser', 'azure_pg_admin')),
        CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_flush_lsn() END,
-       CASE WHEN NOT pg_is_in_recovery() THEN pg_walfile_name(pg_current_wal_insert_lsn()) END
+       CASE WHEN NOT pg_is_in_recovery() THEN pg_walfile_name(pg_current_wal_insert_lsn()) END,
+       has_database_privilege(current_database(), 'CREATE')
 FROM pg_roles r, pg_control_system() s WHERE r.rolname = current_user)",
                                           {}, "ask the server about itself and the role"));
   if (rows.empty()) return fail(ErrorKind::transient, "database_error", "the role of this session does not exist any more");
@@ -226,6 +229,7 @@ FROM pg_roles r, pg_control_system() s WHERE r.rolname = current_user)",
   f.wal_end = lsn(row[8]);
   if (const auto file = text(row[9]); file.size() >= 8)
     std::from_chars(file.data(), file.data() + 8, f.timeline, 16);
+  f.may_create = is_true(row[10]);
   return f;
 }
 
@@ -282,7 +286,7 @@ Result<std::optional<SlotFacts>> slot_facts(SqlSession& sql, const std::string& 
   const int version = sql.server_version();
   const std::string two_phase = version >= 140000 ? "two_phase" : "false";
   const std::string invalidation = version >= 170000   ? "invalidation_reason"
-                                   : version >= 160000 ? "CASE WHEN conflicting THEN 'conflict' END"
+                                   : version >= 160000 ? "CASE WHEN conflicting AND wal_status <> 'lost' THEN 'conflict' END"
                                                        : "NULL";
   const std::string failover = version >= 170000 ? "failover" : "false";
   RELAY_ASSIGN(const auto rows,

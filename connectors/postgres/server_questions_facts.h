@@ -24,6 +24,7 @@ struct ServerFacts {
   std::string wal_level, role, database, system_identifier;
   bool superuser = false;
   bool may_replicate = false;  // superuser, REPLICATION, or the vendor's role for it
+  bool may_create = false;     // CREATE on the database: publications and schemas
   Vendor vendor = Vendor::plain;
   std::uint32_t timeline = 0;  // 0 in recovery
   Lsn wal_end;                 // flushed; 0 in recovery
@@ -42,6 +43,7 @@ struct TableFacts {
   bool unlogged = false;          // it, or one of its partitions
   bool may_select = false;        // SELECT on the table and USAGE on its schema
   bool row_security = false;      // a policy would hide rows from this role
+  bool owned = false;             // the role is, or is in, the owner
   std::vector<ColumnFacts> columns;
   std::vector<std::string> key;   // columns of the primary key, else of the smallest unique not-null index; may be empty
   std::vector<std::string> key_types;

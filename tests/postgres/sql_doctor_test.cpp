@@ -95,6 +95,19 @@ TEST_CASE("doctor warns when moved rows of a partitioned table would come twice"
   CHECK_FALSE(find(publication_findings(sql_config(), tables, p), "publication_row_moves"));
 }
 
+TEST_CASE("doctor knows whether the relay may create the publication that it is told to create") {
+  std::vector<TableFacts> tables{sql_table()};
+  auto server = sql_server();
+  CHECK(find(new_publication_findings(sql_config(), server, tables), "publication_create_privilege_missing"));
+  server.may_create = true;
+  const auto findings = new_publication_findings(sql_config(), server, tables);
+  REQUIRE(find(findings, "publication_create_privilege_missing"));
+  CHECK(findings[0].message.find("does not own public.outbox") != std::string::npos);
+  CHECK(findings[0].fix == "CREATE PUBLICATION \"outbox_relay\" FOR TABLE \"public\".\"outbox\";");
+  tables[0].owned = true;
+  CHECK(find(new_publication_findings(sql_config(), server, tables), "publication_new")->severity == Severity::note);
+}
+
 TEST_CASE("doctor says when a slot is near its end") {
   auto slot = sql_slot();
   CHECK(all_fine(slot_findings(sql_config(), slot)));
@@ -137,7 +150,10 @@ TEST_CASE("doctor says that a random key is no order") {
   auto config = sql_config();
   CHECK(find(snapshot_findings(config, tables, {}), "snapshot_order_random"));
   config.snapshot_order_by = {"created_at"};
-  CHECK(snapshot_findings(config, tables, {}).empty());
+  const auto findings = snapshot_findings(config, tables, {});
+  CHECK_FALSE(find(findings, "snapshot_order_random"));
+  REQUIRE(find(findings, "snapshot_rows"));
+  CHECK(find(findings, "snapshot_rows")->message == "about 1234 existing rows will be delivered first");
   config.snapshot = SnapshotMode::never;
   CHECK(find(snapshot_findings(config, tables, {&tables[0]}), "snapshot_never"));
 }
