@@ -30,7 +30,8 @@ ON CONFLICT (pipeline, commit_lsn, change_lsn, ordinal) DO UPDATE
 
 class DatabaseDeadLetterStore final : public DeadLetterStore {
  public:
-  DatabaseDeadLetterStore(const ConnectionConfig& config, Logger log) : session_(config, std::move(log), "dead_letter") {}
+  DatabaseDeadLetterStore(const ConnectionConfig& config, Logger log)
+      : session_(config, std::move(log), "dead_letter") {}
 
   Result<void> park(const std::string& pipeline, std::span<const Event* const> events) override {
     DeadLetterRows rows;

@@ -9,8 +9,8 @@
 
 namespace relay::connectors::postgres {
 
-// Connects at the first call. Many events are stored in several statements, each committed by itself: parking them again
-// changes nothing, and what is parked counts only below the pipeline's progress.
+// Connects at the first call. Many events are stored in several statements, each committed by itself: parking them
+// again changes nothing, and what is parked counts only below the pipeline's progress.
 std::unique_ptr<DeadLetterStore> make_dead_letter_store(const ConnectionConfig& config, Logger log);
 
 }  // namespace relay::connectors::postgres

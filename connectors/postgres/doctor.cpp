@@ -42,8 +42,8 @@ class Examination {
     add(problems);
     if (server_.in_recovery) return {};
     if (problems.empty())
-      findings_.push_back({Severity::ok, "replication", "role " + server_.role,
-                           "wal_level is logical and the role may replicate", {}});
+      findings_.push_back(
+          {Severity::ok, "replication", "role " + server_.role, "wal_level is logical and the role may replicate", {}});
     RELAY_ASSIGN(slot_, slot_facts(sql_, config_.slot));
     RELAY_TRY(ask_limits());
     RELAY_TRY(ask_tables());
@@ -97,8 +97,12 @@ class Examination {
     const auto problems = creation_problems(config_, server_, tables_.tables, with_rows);
     add(problems);
     if (config_.create_slot)
-      findings_.push_back({Severity::note, "slot_new", "slot " + config_.slot,
-                           "the slot " + quote_identifier(config_.slot) + " does not exist yet; the relay will create it", {}});
+      findings_.push_back(
+          {Severity::note,
+           "slot_new",
+           "slot " + config_.slot,
+           "the slot " + quote_identifier(config_.slot) + " does not exist yet; the relay will create it",
+           {}});
     add(snapshot_findings(config_, tables_.tables, with_rows));
     return {};
   }

@@ -26,7 +26,8 @@ Finding headroom(const char* setting, std::int64_t in_use, std::int64_t most, bo
   if (!needs_one || in_use < most) return ok(setting, setting, std::string(setting) + ": " + used(in_use, most));
   return {Severity::error, std::string(setting) + "_exhausted", setting,
           std::string(setting) + ": " + used(in_use, most) + "; this pipeline needs one more",
-          "ALTER SYSTEM SET " + std::string(setting) + " = " + std::to_string(most + 10) + ";   -- then restart PostgreSQL"};
+          "ALTER SYSTEM SET " + std::string(setting) + " = " + std::to_string(most + 10) +
+              ";   -- then restart PostgreSQL"};
 }
 
 std::string type_of(const TableFacts& table, const std::string& column) {
@@ -56,14 +57,16 @@ std::string readable_seconds(std::int64_t seconds) {
 Findings connection_findings(const ServerFacts& server, const ConnectionFacts& c) {
   Findings out;
   const auto major = std::to_string(server.version / 10'000) + "." + std::to_string(server.version % 10'000);
-  out.push_back(ok("connected", "database", "connected to PostgreSQL " + major + ", database " +
-                                                quote_identifier(server.database) + ", as " + quote_identifier(server.role)));
+  out.push_back(ok("connected", "database",
+                   "connected to PostgreSQL " + major + ", database " + quote_identifier(server.database) + ", as " +
+                       quote_identifier(server.role)));
   if (c.pooled)
-    out.push_back({Severity::warning, "pooler_in_the_way", "database",
-                   "the process that answers is not the one that the connection announced: a pooler such as PgBouncer stands "
-                   "in between; replication, session settings and advisory locks need the server itself",
-                   "database.url: point it at the server itself" +
-                       (c.server_address.empty() ? std::string() : ", which calls itself " + c.server_address)});
+    out.push_back(
+        {Severity::warning, "pooler_in_the_way", "database",
+         "the process that answers is not the one that the connection announced: a pooler such as PgBouncer stands "
+         "in between; replication, session settings and advisory locks need the server itself",
+         "database.url: point it at the server itself" +
+             (c.server_address.empty() ? std::string() : ", which calls itself " + c.server_address)});
   if (c.tls)
     out.push_back(ok("tls", "database", "the connection is encrypted (" + c.tls_version + ", " + c.cipher + ")"));
   else if (c.local)
@@ -80,10 +83,12 @@ Findings limit_findings(const SlotSourceConfig& config, const SettingsFacts& s, 
   out.push_back(headroom("max_replication_slots", s.used_slots, s.max_replication_slots, !slot_exists));
   out.push_back(headroom("max_wal_senders", s.used_wal_senders, s.max_wal_senders, !slot_exists));
   if (s.max_slot_wal_keep_bytes < 0)
-    out.push_back({Severity::warning, "max_slot_wal_keep_size_unlimited", "max_slot_wal_keep_size",
-                   "max_slot_wal_keep_size is -1: the disk is not protected while the relay is stopped or its sink is down, "
-                   "since the slot " + quote_identifier(config.slot) + " keeps WAL without limit",
-                   "ALTER SYSTEM SET max_slot_wal_keep_size = '20GB'; SELECT pg_reload_conf();"});
+    out.push_back(
+        {Severity::warning, "max_slot_wal_keep_size_unlimited", "max_slot_wal_keep_size",
+         "max_slot_wal_keep_size is -1: the disk is not protected while the relay is stopped or its sink is down, "
+         "since the slot " +
+             quote_identifier(config.slot) + " keeps WAL without limit",
+         "ALTER SYSTEM SET max_slot_wal_keep_size = '20GB'; SELECT pg_reload_conf();"});
   else
     out.push_back(ok("max_slot_wal_keep_size", "max_slot_wal_keep_size",
                      "max_slot_wal_keep_size is " + readable_bytes(s.max_slot_wal_keep_bytes) +
@@ -94,10 +99,11 @@ Findings limit_findings(const SlotSourceConfig& config, const SettingsFacts& s, 
                        ": a slot that nobody reads for so long is lost, for instance between two runs of drain",
                    "ALTER SYSTEM SET idle_replication_slot_timeout = 0; SELECT pg_reload_conf();"});
   if (s.wal_sender_timeout_ms == 0)
-    out.push_back({Severity::note, "wal_sender_timeout_off", "wal_sender_timeout",
-                   "wal_sender_timeout is 0: after a network cut the server keeps the slot for a vanished relay until TCP "
-                   "notices, and no other instance can take over before",
-                   "ALTER SYSTEM SET wal_sender_timeout = '60s'; SELECT pg_reload_conf();"});
+    out.push_back(
+        {Severity::note, "wal_sender_timeout_off", "wal_sender_timeout",
+         "wal_sender_timeout is 0: after a network cut the server keeps the slot for a vanished relay until TCP "
+         "notices, and no other instance can take over before",
+         "ALTER SYSTEM SET wal_sender_timeout = '60s'; SELECT pg_reload_conf();"});
   else if (s.wal_sender_timeout_ms < kShortSenderTimeoutMs)
     out.push_back({Severity::note, "wal_sender_timeout_short", "wal_sender_timeout",
                    "wal_sender_timeout is " + std::to_string(s.wal_sender_timeout_ms) +
@@ -126,28 +132,31 @@ Findings table_findings(const SlotSourceConfig& config, const std::vector<TableF
 
 namespace {
 
-void check_operations(const SlotSourceConfig& config, const std::vector<TableFacts>& tables,
-                      const PublicationFacts& p, Findings& out) {
+void check_operations(const SlotSourceConfig& config, const std::vector<TableFacts>& tables, const PublicationFacts& p,
+                      Findings& out) {
   const auto subject = "publication " + config.publication;
   for (const auto& t : tables) {
     if (!t.table.replica_identity && (p.updates || p.deletes))
       out.push_back({Severity::error, "replica_identity_missing", "table " + t.name(),
-                     t.name() + " has no replica identity, but the publication publishes updates or deletes: every UPDATE or "
-                     "DELETE of the application on it fails",
+                     t.name() +
+                         " has no replica identity, but the publication publishes updates or deletes: every UPDATE or "
+                         "DELETE of the application on it fails",
                      publish_inserts_sql(config, false)});
     const bool moves_hidden = t.table.partitioned && !p.via_root && p.inserts && !p.deletes;
     if (moves_hidden)
-      out.push_back({Severity::warning, "publication_row_moves", subject,
-                     "an UPDATE that moves a row of " + t.name() + " to another partition arrives as an insert alone, and "
-                     "would be delivered a second time",
-                     "ALTER PUBLICATION " + quote_identifier(config.publication) +
-                         " SET (publish_via_partition_root = true);"});
+      out.push_back(
+          {Severity::warning, "publication_row_moves", subject,
+           "an UPDATE that moves a row of " + t.name() +
+               " to another partition arrives as an insert alone, and "
+               "would be delivered a second time",
+           "ALTER PUBLICATION " + quote_identifier(config.publication) + " SET (publish_via_partition_root = true);"});
   }
   if (config.snapshot == SnapshotMode::initial && !(p.updates && p.deletes && p.truncates))
-    out.push_back({Severity::note, "publication_changes_hidden", subject,
-                   "not all of update, delete and truncate are published, so a change of existing rows during an interrupted "
-                   "initial read would go unnoticed",
-                   ""});
+    out.push_back(
+        {Severity::note, "publication_changes_hidden", subject,
+         "not all of update, delete and truncate are published, so a change of existing rows during an interrupted "
+         "initial read would go unnoticed",
+         ""});
 }
 
 }  // namespace
@@ -157,16 +166,18 @@ Findings publication_findings(const SlotSourceConfig& config, const std::vector<
   Findings out;
   const auto subject = "publication " + config.publication;
   std::string operations;
-  for (const auto& [on, name] : {std::pair{p.inserts, "insert"}, {p.updates, "update"}, {p.deletes, "delete"},
-                                 {p.truncates, "truncate"}})
+  for (const auto& [on, name] :
+       {std::pair{p.inserts, "insert"}, {p.updates, "update"}, {p.deletes, "delete"}, {p.truncates, "truncate"}})
     if (on) operations += (operations.empty() ? "" : ", ") + std::string(name);
-  out.push_back(ok("publication", subject,
-                   std::string(p.all_tables ? "publishes all tables" : "publishes the outbox tables") + " (" + operations + ")"));
+  out.push_back(
+      ok("publication", subject,
+         std::string(p.all_tables ? "publishes all tables" : "publishes the outbox tables") + " (" + operations + ")"));
   if (p.all_tables || !p.schemas.empty())
-    out.push_back({Severity::note, "publication_publishes_more", subject,
-                   std::string(p.all_tables ? "it publishes every table of the database" : "it publishes whole schemas") +
-                       ", so the server decodes and sends changes that are then dropped (source.unmatched_tables decides)",
-                   ""});
+    out.push_back(
+        {Severity::note, "publication_publishes_more", subject,
+         std::string(p.all_tables ? "it publishes every table of the database" : "it publishes whole schemas") +
+             ", so the server decodes and sends changes that are then dropped (source.unmatched_tables decides)",
+         ""});
   const bool partitioned = std::any_of(tables.begin(), tables.end(), [](const auto& t) { return t.table.partitioned; });
   if (partitioned && !p.via_root)
     out.push_back({Severity::note, "publication_via_partitions", subject,
@@ -175,9 +186,10 @@ Findings publication_findings(const SlotSourceConfig& config, const std::vector<
   const auto wild = std::find_if(config.outbox_tables.begin(), config.outbox_tables.end(),
                                  [](const auto& pattern) { return pattern.find_first_of("*?") != std::string::npos; });
   if (wild != config.outbox_tables.end() && !p.all_tables)
-    out.push_back({Severity::note, "publication_new_tables", subject,
-                   "a table that is created later and matches " + *wild + " is delivered only when it is also added here",
-                   "ALTER PUBLICATION " + quote_identifier(config.publication) + " ADD TABLE SCHEMA.TABLE;"});
+    out.push_back(
+        {Severity::note, "publication_new_tables", subject,
+         "a table that is created later and matches " + *wild + " is delivered only when it is also added here",
+         "ALTER PUBLICATION " + quote_identifier(config.publication) + " ADD TABLE SCHEMA.TABLE;"});
   check_operations(config, tables, p, out);
   return out;
 }
@@ -201,24 +213,27 @@ Findings new_publication_findings(const SlotSourceConfig& config, const ServerFa
 Findings slot_findings(const SlotSourceConfig& config, const SlotFacts& slot) {
   Findings out;
   const auto subject = "slot " + config.slot;
-  std::string text = slot.state.active ? "in use by server process " + std::to_string(slot.state.active_pid) : "not in use";
-  text += "; confirmed up to " + to_string(slot.state.confirmed_flush) + ", keeps " + readable_bytes(slot.retained_bytes) +
-          " of WAL";
+  std::string text =
+      slot.state.active ? "in use by server process " + std::to_string(slot.state.active_pid) : "not in use";
+  text += "; confirmed up to " + to_string(slot.state.confirmed_flush) + ", keeps " +
+          readable_bytes(slot.retained_bytes) + " of WAL";
   if (!slot.wal_status.empty()) text += ", wal_status " + slot.wal_status;
-  if (slot.safe_wal_bytes && *slot.safe_wal_bytes > 0) text += ", lost after " + readable_bytes(*slot.safe_wal_bytes) + " more";
+  if (slot.safe_wal_bytes && *slot.safe_wal_bytes > 0)
+    text += ", lost after " + readable_bytes(*slot.safe_wal_bytes) + " more";
   out.push_back(ok("slot", subject, text));
   if (slot.wal_status == "unreserved")
-    out.push_back({Severity::error, "slot_about_to_be_lost", subject,
-                   "the slot keeps more WAL than max_slot_wal_keep_size allows and is lost at the next checkpoint",
-                   "ALTER SYSTEM SET max_slot_wal_keep_size = -1; SELECT pg_reload_conf();   -- until the relay has caught up"});
+    out.push_back(
+        {Severity::error, "slot_about_to_be_lost", subject,
+         "the slot keeps more WAL than max_slot_wal_keep_size allows and is lost at the next checkpoint",
+         "ALTER SYSTEM SET max_slot_wal_keep_size = -1; SELECT pg_reload_conf();   -- until the relay has caught up"});
   else if (slot.safe_wal_bytes && *slot.safe_wal_bytes < slot.retained_bytes)
     out.push_back({Severity::warning, "slot_limit_near", subject,
                    "the slot keeps more than half of what max_slot_wal_keep_size allows (" +
                        readable_bytes(*slot.safe_wal_bytes) + " left)",
                    "outbox-relay drain -c FILE --pipeline " + config.pipeline});
   if (slot.temporary)
-    out.push_back({Severity::warning, "slot_temporary", subject, "the slot is temporary and ends with the session that made it",
-                   drop_slot_sql(config.slot)});
+    out.push_back({Severity::warning, "slot_temporary", subject,
+                   "the slot is temporary and ends with the session that made it", drop_slot_sql(config.slot)});
   return out;
 }
 
@@ -232,23 +247,26 @@ Findings snapshot_findings(const SlotSourceConfig& config, const std::vector<Tab
   if (config.snapshot != SnapshotMode::initial) return out;
   for (const auto& t : tables) {
     if (t.table.has_rows)
-      out.push_back({Severity::note, "snapshot_rows", "table " + t.name(),
-                     (t.table.estimated_rows < 0
-                          ? std::string("existing rows, their number unknown,")
-                          : "about " + std::to_string(static_cast<long long>(t.table.estimated_rows)) + " existing rows") +
-                         " will be delivered first",
-                     ""});
+      out.push_back(
+          {Severity::note, "snapshot_rows", "table " + t.name(),
+           (t.table.estimated_rows < 0
+                ? std::string("existing rows, their number unknown,")
+                : "about " + std::to_string(static_cast<long long>(t.table.estimated_rows)) + " existing rows") +
+               " will be delivered first",
+           ""});
     const bool random_order = config.snapshot_order_by.empty() && !t.key_types.empty() && t.key_types.front() == "uuid";
     if (random_order && t.table.has_rows)
-      out.push_back({Severity::warning, "snapshot_order_random", "table " + t.name(),
-                     "existing rows are read in the order of " + quote_identifier(t.key.front()) +
-                         ", a uuid, which is not the order in which they were written",
-                     "pipelines." + config.pipeline + ".source.snapshot.order_by: COLUMN   # for instance a created_at"});
+      out.push_back(
+          {Severity::warning, "snapshot_order_random", "table " + t.name(),
+           "existing rows are read in the order of " + quote_identifier(t.key.front()) +
+               ", a uuid, which is not the order in which they were written",
+           "pipelines." + config.pipeline + ".source.snapshot.order_by: COLUMN   # for instance a created_at"});
   }
   return out;
 }
 
-Findings transaction_findings(const ServerFacts& server, const std::vector<OpenTransaction>& open, bool may_see_sessions) {
+Findings transaction_findings(const ServerFacts& server, const std::vector<OpenTransaction>& open,
+                              bool may_see_sessions) {
   Findings out;
   for (const auto& t : open) {
     const auto severity = t.age_seconds >= kLongOpenSeconds ? Severity::warning : Severity::note;
@@ -275,8 +293,9 @@ Findings store_findings(const StoreFacts& store, const std::string& role, bool m
   Findings out;
   for (const auto& publication : store.publications)
     out.push_back({Severity::warning, "store_tables_published", "publication " + publication,
-                   "the publication " + quote_identifier(publication) + " publishes the relay's own tables; pipelines ignore "
-                   "them, but every progress record is decoded and sent for nothing",
+                   "the publication " + quote_identifier(publication) +
+                       " publishes the relay's own tables; pipelines ignore "
+                       "them, but every progress record is decoded and sent for nothing",
                    "name the tables of the publication instead of FOR ALL TABLES"});
   if (!needed) return out;
   const auto check = [&](const char* name, const StoreTableFacts& t) {
@@ -287,8 +306,8 @@ Findings store_findings(const StoreFacts& store, const std::string& role, bool m
     else if (t.exists)
       out.push_back({Severity::error, code + "_privilege_missing", "table " + table,
                      "the role " + quote_identifier(role) + " may not read and write " + table,
-                     "GRANT USAGE ON SCHEMA outbox_relay TO " + quote_identifier(role) + "; GRANT SELECT, INSERT, UPDATE ON " +
-                         table + " TO " + quote_identifier(role) + ";"});
+                     "GRANT USAGE ON SCHEMA outbox_relay TO " + quote_identifier(role) +
+                         "; GRANT SELECT, INSERT, UPDATE ON " + table + " TO " + quote_identifier(role) + ";"});
     else
       out.push_back({may_create_tables ? Severity::note : Severity::error, code + "_missing", "table " + table,
                      table + " does not exist" + (may_create_tables ? "; the relay will create it" : ""),

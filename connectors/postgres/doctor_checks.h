@@ -23,7 +23,8 @@ Findings slot_findings(const SlotSourceConfig& config, const SlotFacts& slot);
 // `with_rows`: tables with existing rows, while there is no slot yet.
 Findings snapshot_findings(const SlotSourceConfig& config, const std::vector<TableFacts>& tables,
                            const std::vector<const TableFacts*>& with_rows);
-Findings transaction_findings(const ServerFacts& server, const std::vector<OpenTransaction>& open, bool may_see_sessions);
+Findings transaction_findings(const ServerFacts& server, const std::vector<OpenTransaction>& open,
+                              bool may_see_sessions);
 Findings store_findings(const StoreFacts& store, const std::string& role, bool may_create_tables, bool needed);
 
 // "3.2 GiB", "40 s", "2 h"

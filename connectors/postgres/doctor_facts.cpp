@@ -79,7 +79,8 @@ WHERE since < clock_timestamp() - interval '1 minute' ORDER BY since LIMIT 10)",
                                           {}, "look for transactions that stay open"));
   std::vector<OpenTransaction> open;
   for (const auto& row : rows)
-    open.push_back({text(row[0]), static_cast<int>(number(row[1])), text(row[2]), text(row[3]), text(row[4]), number(row[5])});
+    open.push_back(
+        {text(row[0]), static_cast<int>(number(row[1])), text(row[2]), text(row[3]), text(row[4]), number(row[5])});
   return open;
 }
 
@@ -91,8 +92,7 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = 'outbox_relay' AND c.relname IN ('progress', 'dead_letter') AND c.relkind = 'r')",
                                           {}, "look at the tables of schema outbox_relay"));
   StoreFacts f;
-  for (const auto& row : rows)
-    (text(row[0]) == "progress" ? f.progress : f.dead_letter) = {true, is_true(row[1])};
+  for (const auto& row : rows) (text(row[0]) == "progress" ? f.progress : f.dead_letter) = {true, is_true(row[1])};
   RELAY_ASSIGN(const auto published,
                sql.query("SELECT DISTINCT pubname FROM pg_publication_tables WHERE schemaname = 'outbox_relay' "
                          "AND tablename IN ('progress', 'dead_letter') ORDER BY 1",

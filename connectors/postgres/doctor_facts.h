@@ -15,20 +15,21 @@ struct ConnectionFacts {
   bool local = false;  // Unix socket
   bool tls = false;
   std::string tls_version, cipher;
-  bool pooled = false;          // the server process is not the one that was announced: something stands in between
-  std::string server_address;   // "10.0.0.5:5432" as the server sees itself; empty for a Unix socket
+  bool pooled = false;         // the server process is not the one that was announced: something stands in between
+  std::string server_address;  // "10.0.0.5:5432" as the server sees itself; empty for a Unix socket
 };
 
 struct SettingsFacts {
   std::int64_t max_replication_slots = 0, used_slots = 0;
   std::int64_t max_wal_senders = 0, used_wal_senders = 0;
-  std::int64_t max_slot_wal_keep_bytes = -1;       // -1: no limit
-  std::int64_t wal_sender_timeout_ms = 0;          // 0: none
-  std::int64_t idle_slot_timeout_ms = 0;           // 0: none, or before 18
-  bool may_see_sessions = false;                   // member of pg_read_all_stats
+  std::int64_t max_slot_wal_keep_bytes = -1;  // -1: no limit
+  std::int64_t wal_sender_timeout_ms = 0;     // 0: none
+  std::int64_t idle_slot_timeout_ms = 0;      // 0: none, or before 18
+  bool may_see_sessions = false;              // member of pg_read_all_stats
 };
 
-// A transaction that wrote something and is still open, anywhere in the cluster: a slot cannot let go of WAL since it began.
+// A transaction that wrote something and is still open, anywhere in the cluster: a slot cannot let go of WAL since it
+// began.
 struct OpenTransaction {
   std::string name;  // of a prepared one (its gid); empty for a session's
   int pid = 0;

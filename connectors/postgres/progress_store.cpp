@@ -20,15 +20,16 @@ class DatabaseProgressStore final : public ProgressStore {
   }
 
   Result<void> save(const Progress& progress) override {
-    RELAY_ASSIGN(const auto saved,
-                 session_.query("INSERT INTO outbox_relay.progress AS p (pipeline, record, sequence, end_lsn, updated_at) "
-                                "VALUES ($1, $2::jsonb, $3::bigint, $4::pg_lsn, now()) "
-                                "ON CONFLICT (pipeline) DO UPDATE SET record = excluded.record, "
-                                "sequence = excluded.sequence, end_lsn = excluded.end_lsn, updated_at = now() "
-                                "WHERE p.sequence <= excluded.sequence RETURNING p.sequence",
-                                {progress.pipeline, progress_to_json(progress), std::to_string(progress.sequence),
-                                 to_string(progress.end_lsn)},
-                                "store the progress of pipeline " + progress.pipeline));
+    RELAY_ASSIGN(
+        const auto saved,
+        session_.query("INSERT INTO outbox_relay.progress AS p (pipeline, record, sequence, end_lsn, updated_at) "
+                       "VALUES ($1, $2::jsonb, $3::bigint, $4::pg_lsn, now()) "
+                       "ON CONFLICT (pipeline) DO UPDATE SET record = excluded.record, "
+                       "sequence = excluded.sequence, end_lsn = excluded.end_lsn, updated_at = now() "
+                       "WHERE p.sequence <= excluded.sequence RETURNING p.sequence",
+                       {progress.pipeline, progress_to_json(progress), std::to_string(progress.sequence),
+                        to_string(progress.end_lsn)},
+                       "store the progress of pipeline " + progress.pipeline));
     if (!saved.empty()) return {};
     return fail(ErrorKind::fenced, "progress_behind_stored",
                 "storing the progress of pipeline " + progress.pipeline + ": the stored sequence is beyond " +

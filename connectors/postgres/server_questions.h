@@ -1,5 +1,5 @@
-// What the source asks the server before it takes anything, and the few statements with which it makes what it may make.
-// Used by the slot source, by `doctor` and by the commands.
+// What the source asks the server before it takes anything, and the few statements with which it makes what it may
+// make. Used by the slot source, by `doctor` and by the commands.
 #pragma once
 
 #include <string>
@@ -15,12 +15,12 @@ namespace relay::connectors::postgres {
 // A table that the configured patterns name. Partitions are resolved to the root of their tree.
 struct OutboxTable {
   std::uint32_t oid = 0;
-  std::string schema, name;          // of the root
+  std::string schema, name;              // of the root
   std::vector<std::uint32_t> leaf_oids;  // of its partitions, itself when not partitioned
-  double estimated_rows = 0;         // pg_class.reltuples; -1 unknown
-  bool has_rows = false;             // its files are not empty; the rows may all be dead
+  double estimated_rows = 0;             // pg_class.reltuples; -1 unknown
+  bool has_rows = false;                 // its files are not empty; the rows may all be dead
   bool partitioned = false;
-  bool replica_identity = true;      // UPDATE and DELETE on it may be published, on each of its partitions
+  bool replica_identity = true;  // UPDATE and DELETE on it may be published, on each of its partitions
 };
 
 // All checks of step (a): version, recovery, wal_level, role, tables, publication (exists, has every table, publishes

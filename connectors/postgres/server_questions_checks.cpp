@@ -98,7 +98,8 @@ std::vector<std::uint32_t> members(const TableFacts& table) {
   return oids;
 }
 
-std::string hidden_column(const SlotSourceConfig& config, const PublicationFacts& publication, const TableFacts& table) {
+std::string hidden_column(const SlotSourceConfig& config, const PublicationFacts& publication,
+                          const TableFacts& table) {
   for (const auto oid : members(table)) {
     const auto list = publication.column_lists.find(oid);
     if (list == publication.column_lists.end()) continue;
@@ -113,14 +114,15 @@ Problem publication_missing(const SlotSourceConfig& config, const std::vector<Ta
   for (const auto& t : tables) outboxes.push_back(t.table);
   const auto sql = publication_sql(config, outboxes);
   if (slot_exists)
-    return {ErrorKind::fatal,
-            "publication_missing",
-            "publication " + config.publication,
-            "the publication " + quote_identifier(config.publication) + " does not exist, but the slot " +
-                quote_identifier(config.slot) + " does; what was written before the publication exists cannot be decoded",
-            "create it; if decoding still refuses the changes made without it, begin anew with: " +
-                reset_command(config) + "; the publication",
-            sql};
+    return {
+        ErrorKind::fatal,
+        "publication_missing",
+        "publication " + config.publication,
+        "the publication " + quote_identifier(config.publication) + " does not exist, but the slot " +
+            quote_identifier(config.slot) + " does; what was written before the publication exists cannot be decoded",
+        "create it; if decoding still refuses the changes made without it, begin anew with: " + reset_command(config) +
+            "; the publication",
+        sql};
   return {ErrorKind::fatal,
           "publication_missing",
           "publication " + config.publication,
@@ -131,7 +133,7 @@ Problem publication_missing(const SlotSourceConfig& config, const std::vector<Ta
 
 Problem slot_problem(const std::string& slot, std::string code, const std::string& what, std::string advice,
                      std::string fix) {
-  return {ErrorKind::fatal, std::move(code), "slot " + slot, "the slot " + quote_identifier(slot) + " " + what,
+  return {ErrorKind::fatal,  std::move(code), "slot " + slot, "the slot " + quote_identifier(slot) + " " + what,
           std::move(advice), std::move(fix)};
 }
 
@@ -215,9 +217,10 @@ Problems table_problems(const SlotSourceConfig& config, const TablesFacts& facts
   for (const auto& t : facts.tables) {
     check_columns(config, t, publication, out);
     if (t.unlogged)
-      out.push_back({ErrorKind::fatal, "outbox_table_unlogged", "table " + t.name(),
-                     "the outbox table " + t.name() + " is unlogged (or a partition of it is), so its rows are not in the WAL",
-                     "", "ALTER TABLE " + quote_table(t.table.schema, t.table.name) + " SET LOGGED;"});
+      out.push_back(
+          {ErrorKind::fatal, "outbox_table_unlogged", "table " + t.name(),
+           "the outbox table " + t.name() + " is unlogged (or a partition of it is), so its rows are not in the WAL",
+           "", "ALTER TABLE " + quote_table(t.table.schema, t.table.name) + " SET LOGGED;"});
   }
   return out;
 }
@@ -228,8 +231,8 @@ Problems publication_problems(const SlotSourceConfig& config, const std::vector<
   Problems out;
   const auto add = [&](const char* code, std::string message, std::string advice, std::string fix) {
     out.push_back({ErrorKind::fatal, code, "publication " + config.publication,
-                   "the publication " + quote_identifier(config.publication) + " " + std::move(message), std::move(advice),
-                   std::move(fix)});
+                   "the publication " + quote_identifier(config.publication) + " " + std::move(message),
+                   std::move(advice), std::move(fix)});
   };
   const bool identities =
       std::all_of(tables.begin(), tables.end(), [](const auto& t) { return t.table.replica_identity; });
@@ -265,10 +268,11 @@ Problems slot_problems(const SlotSourceConfig& config, const ServerFacts& server
     return out;
   }
   if (slot.plugin != "pgoutput")
-    add("slot_wrong_plugin", "belongs to the output plugin " + slot.plugin + ", not pgoutput", "choose another name", other_name);
+    add("slot_wrong_plugin", "belongs to the output plugin " + slot.plugin + ", not pgoutput", "choose another name",
+        other_name);
   if (slot.database != server.database)
-    add("slot_wrong_database", "belongs to the database " + quote_identifier(slot.database) + ", this is " +
-                                   quote_identifier(server.database),
+    add("slot_wrong_database",
+        "belongs to the database " + quote_identifier(slot.database) + ", this is " + quote_identifier(server.database),
         "choose another name, or the other database", other_name);
   if (slot.two_phase)
     add("slot_two_phase", "decodes prepared transactions (two_phase), before it is known whether they commit",
@@ -285,19 +289,21 @@ Problems creation_problems(const SlotSourceConfig& config, const ServerFacts& se
                            const std::vector<TableFacts>& tables, const std::vector<const TableFacts*>& with_rows) {
   Problems out;
   if (!config.create_slot)
-    out.push_back(slot_problem(config.slot, "slot_missing", "has to be created, and create: [slot] is not set",
-                               "let the relay make it with create: [slot], or run",
-                               slot_sql(config) + "   -- then: outbox-relay progress adopt -c FILE --pipeline " +
-                                   config.pipeline));
+    out.push_back(slot_problem(
+        config.slot, "slot_missing", "has to be created, and create: [slot] is not set",
+        "let the relay make it with create: [slot], or run",
+        slot_sql(config) + "   -- then: outbox-relay progress adopt -c FILE --pipeline " + config.pipeline));
   if (config.snapshot == SnapshotMode::unset && !with_rows.empty()) {
     std::vector<std::string> counts;
     for (const auto* t : with_rows)
-      counts.push_back(t->name() + (t->table.estimated_rows < 0
-                                        ? " (number unknown)"
-                                        : " (about " + std::to_string(static_cast<long long>(t->table.estimated_rows)) + ")"));
-    out.push_back({ErrorKind::fatal, "snapshot_choice_required", "pipeline " + config.pipeline,
-                   "rows exist already, and the configuration does not say whether they are delivered: " + joined(counts),
-                   "choose initial (they are delivered first) or never", choose_snapshot_setting(config)});
+      counts.push_back(t->name() +
+                       (t->table.estimated_rows < 0
+                            ? " (number unknown)"
+                            : " (about " + std::to_string(static_cast<long long>(t->table.estimated_rows)) + ")"));
+    out.push_back(
+        {ErrorKind::fatal, "snapshot_choice_required", "pipeline " + config.pipeline,
+         "rows exist already, and the configuration does not say whether they are delivered: " + joined(counts),
+         "choose initial (they are delivered first) or never", choose_snapshot_setting(config)});
   }
   if (config.snapshot == SnapshotMode::initial)
     for (const auto& t : tables) {
@@ -315,22 +321,25 @@ Problems initial_read_problems(const SlotSourceConfig& config, const TableFacts&
   const auto table = quote_table(t.table.schema, t.table.name);
   if (t.key.empty())
     add("snapshot_no_unique_key",
-        t.name() + " has no primary key and no unique index over not-null columns, so an interrupted initial read could "
-        "not be taken up again",
+        t.name() +
+            " has no primary key and no unique index over not-null columns, so an interrupted initial read could "
+            "not be taken up again",
         "add a key, or choose snapshot: never",
         "ALTER TABLE " + table + " ADD PRIMARY KEY (" + quote_identifier(config.columns.id) + ");");
   for (const auto& name : config.snapshot_order_by) {
     const auto* column = t.column(name);
     if (!column)
       add("snapshot_order_column_missing",
-          t.name() + " has no column " + quote_identifier(name) + ", configured as snapshot.order_by; its columns are: " +
-              column_names(t),
+          t.name() + " has no column " + quote_identifier(name) +
+              ", configured as snapshot.order_by; its columns are: " + column_names(t),
           "", "pipelines." + config.pipeline + ".source.snapshot.order_by: COLUMN");
     else if (!column->not_null)
       add("snapshot_order_nullable",
-          t.name() + " allows NULL in " + quote_identifier(name) + ", configured as snapshot.order_by; rows with NULL have "
-          "no place in an order that can be taken up again",
-          "choose another column, or", "ALTER TABLE " + table + " ALTER COLUMN " + quote_identifier(name) + " SET NOT NULL;");
+          t.name() + " allows NULL in " + quote_identifier(name) +
+              ", configured as snapshot.order_by; rows with NULL have "
+              "no place in an order that can be taken up again",
+          "choose another column, or",
+          "ALTER TABLE " + table + " ALTER COLUMN " + quote_identifier(name) + " SET NOT NULL;");
   }
   return out;
 }

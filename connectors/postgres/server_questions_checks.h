@@ -1,5 +1,5 @@
-// Judges facts against the configuration. Pure: no server, no I/O. A Problem is what `run` refuses with and what `doctor`
-// shows red, from one place.
+// Judges facts against the configuration. Pure: no server, no I/O. A Problem is what `run` refuses with and what
+// `doctor` shows red, from one place.
 #pragma once
 
 #include <optional>

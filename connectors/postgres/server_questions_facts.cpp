@@ -141,9 +141,8 @@ Result<void> add_columns(SqlSession& sql, std::vector<TableFacts>& tables) {
   RELAY_ASSIGN(const auto rows, sql.query(kColumns, {oid_array(tables)}, "look at the outbox tables' columns"));
   for (const auto& row : rows)
     if (auto* t = find(tables, number<std::uint32_t>(row[0])))
-      t->columns.push_back(
-          {text(row[1]), text(row[2]), text(row[3]), number<std::uint32_t>(row[4]), is_true(row[5]),
-           text(row[6]).empty() ? '\0' : text(row[6]).front()});
+      t->columns.push_back({text(row[1]), text(row[2]), text(row[3]), number<std::uint32_t>(row[4]), is_true(row[5]),
+                            text(row[6]).empty() ? '\0' : text(row[6]).front()});
   return {};
 }
 
@@ -216,7 +215,8 @@ SELECT pg_is_in_recovery(), current_setting('wal_level'), r.rolname, current_dat
        has_database_privilege(current_database(), 'CREATE')
 FROM pg_roles r, pg_control_system() s WHERE r.rolname = current_user)",
                                           {}, "ask the server about itself and the role"));
-  if (rows.empty()) return fail(ErrorKind::transient, "database_error", "the role of this session does not exist any more");
+  if (rows.empty())
+    return fail(ErrorKind::transient, "database_error", "the role of this session does not exist any more");
   const auto& row = rows.front();
   f.in_recovery = is_true(row[0]);
   f.wal_level = text(row[1]);
@@ -227,8 +227,7 @@ FROM pg_roles r, pg_control_system() s WHERE r.rolname = current_user)",
   f.may_replicate = f.superuser || is_true(row[6]);
   f.vendor = vendor_of(text(row[7]));
   f.wal_end = lsn(row[8]);
-  if (const auto file = text(row[9]); file.size() >= 8)
-    std::from_chars(file.data(), file.data() + 8, f.timeline, 16);
+  if (const auto file = text(row[9]); file.size() >= 8) std::from_chars(file.data(), file.data() + 8, f.timeline, 16);
   f.may_create = is_true(row[10]);
   return f;
 }
@@ -263,10 +262,11 @@ Result<std::optional<PublicationFacts>> publication_facts(SqlSession& sql, const
   const std::string details = has_lists ? "r.prqual IS NOT NULL, a.attname" : "false, NULL::name";
   const std::string columns =
       has_lists ? "LEFT JOIN pg_attribute a ON a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs::int2[])" : "";
-  RELAY_ASSIGN(const auto members, sql.query("SELECT r.prrelid, " + details +
-                                                 " FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid " +
-                                                 columns + " WHERE p.pubname = $1",
-                                             {publication}, attempted));
+  RELAY_ASSIGN(const auto members,
+               sql.query("SELECT r.prrelid, " + details +
+                             " FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid " + columns +
+                             " WHERE p.pubname = $1",
+                         {publication}, attempted));
   for (const auto& row : members) {
     const auto oid = number<std::uint32_t>(row[0]);
     f.tables.insert(oid);
@@ -285,9 +285,10 @@ Result<std::optional<PublicationFacts>> publication_facts(SqlSession& sql, const
 Result<std::optional<SlotFacts>> slot_facts(SqlSession& sql, const std::string& slot) {
   const int version = sql.server_version();
   const std::string two_phase = version >= 140000 ? "two_phase" : "false";
-  const std::string invalidation = version >= 170000   ? "invalidation_reason"
-                                   : version >= 160000 ? "CASE WHEN conflicting AND wal_status <> 'lost' THEN 'conflict' END"
-                                                       : "NULL";
+  const std::string invalidation = version >= 170000 ? "invalidation_reason"
+                                   : version >= 160000
+                                       ? "CASE WHEN conflicting AND wal_status <> 'lost' THEN 'conflict' END"
+                                       : "NULL";
   const std::string failover = version >= 170000 ? "failover" : "false";
   RELAY_ASSIGN(const auto rows,
                sql.query("SELECT confirmed_flush_lsn, active, active_pid, slot_type, plugin, database, wal_status, " +
@@ -317,8 +318,8 @@ Result<std::optional<SlotFacts>> slot_facts(SqlSession& sql, const std::string& 
 }
 
 Result<bool> has_visible_rows(SqlSession& sql, const TableFacts& table) {
-  const auto rows = sql.query("SELECT EXISTS (SELECT FROM " + quote_table(table.table.schema, table.table.name) + ")", {},
-                              "look for existing rows in " + table.name());
+  const auto rows = sql.query("SELECT EXISTS (SELECT FROM " + quote_table(table.table.schema, table.table.name) + ")",
+                              {}, "look for existing rows in " + table.name());
   if (rows) return is_true(rows->front()[0]);
   if (rows.error().kind == ErrorKind::transient && rows.error().code == "connection_lost") return fail(rows.error());
   return true;  // no privilege, or too many dead rows for the statement timeout: somebody has to decide

@@ -40,12 +40,12 @@ struct ColumnFacts {
 
 struct TableFacts {
   OutboxTable table;
-  bool unlogged = false;          // it, or one of its partitions
-  bool may_select = false;        // SELECT on the table and USAGE on its schema
-  bool row_security = false;      // a policy would hide rows from this role
-  bool owned = false;             // the role is, or is in, the owner
+  bool unlogged = false;      // it, or one of its partitions
+  bool may_select = false;    // SELECT on the table and USAGE on its schema
+  bool row_security = false;  // a policy would hide rows from this role
+  bool owned = false;         // the role is, or is in, the owner
   std::vector<ColumnFacts> columns;
-  std::vector<std::string> key;   // columns of the primary key, else of the smallest unique not-null index; may be empty
+  std::vector<std::string> key;  // columns of the primary key, else of the smallest unique not-null index; may be empty
   std::vector<std::string> key_types;
 
   std::string name() const { return table.schema + '.' + table.name; }

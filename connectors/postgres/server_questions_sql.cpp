@@ -47,7 +47,8 @@ std::string wal_level_fix(const ServerFacts& server) {
     case Vendor::azure:
       return "az postgres flexible-server parameter set --resource-group GROUP --server-name SERVER --name wal_level "
              "--value logical   # then: az postgres flexible-server restart --resource-group GROUP --name SERVER";
-    case Vendor::plain: break;
+    case Vendor::plain:
+      break;
   }
   return "ALTER SYSTEM SET wal_level = 'logical';   -- then restart PostgreSQL";
 }

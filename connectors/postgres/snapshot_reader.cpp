@@ -12,8 +12,8 @@ namespace relay::connectors::postgres {
 
 namespace {
 
-// Events point to the strings of their mapping, and outlive the reader. So mappings are kept for the life of the process:
-// one for each shape of a table that was ever read, however often reading it was taken up again.
+// Events point to the strings of their mapping, and outlive the reader. So mappings are kept for the life of the
+// process: one for each shape of a table that was ever read, however often reading it was taken up again.
 Result<const OutboxMapping*> kept_mapping(const SlotSourceConfig& config, const SnapshotTable& table) {
   struct Kept {
     std::string configuration;
@@ -24,7 +24,8 @@ Result<const OutboxMapping*> kept_mapping(const SlotSourceConfig& config, const 
   const auto configuration = stream_fingerprint(config);
   const std::lock_guard lock(mutex);
   for (const auto& k : all)
-    if (k.configuration == configuration && k.mapping->table() == table.full_name() && k.mapping->columns() == table.columns)
+    if (k.configuration == configuration && k.mapping->table() == table.full_name() &&
+        k.mapping->columns() == table.columns)
       return k.mapping.get();
   RELAY_ASSIGN(auto made, OutboxMapping::make(config, table.full_name(), table.columns));
   all.push_back({configuration, std::move(made)});
@@ -42,13 +43,13 @@ Result<std::vector<SnapshotTable>> tables_to_read(SqlSession& sql, const SlotSou
 }
 
 bool same_tables(const std::vector<SnapshotTable>& a, const std::vector<SnapshotTable>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
-    return x.oid == y.oid && x.full_name() == y.full_name();
-  });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const auto& x, const auto& y) { return x.oid == y.oid && x.full_name() == y.full_name(); });
 }
 
 tl::unexpected<Error> not_resumable(std::string code, const std::string& why, const SlotSourceConfig& config) {
-  return fail(ErrorKind::fatal, std::move(code), "taking up the initial read of pipeline " + config.pipeline + " again: " + why,
+  return fail(ErrorKind::fatal, std::move(code),
+              "taking up the initial read of pipeline " + config.pipeline + " again: " + why,
               "begin it anew (rows that were delivered come again): outbox-relay progress reset -c FILE --pipeline " +
                   config.pipeline + " ; then: outbox-relay slot drop -c FILE --pipeline " + config.pipeline);
 }
@@ -69,7 +70,8 @@ class SnapshotReader::Impl {
   const SnapshotProgress& progress() const { return progress_; }
 
  private:
-  // What the running query, or the next, is for: a look for rows that would forbid a resumption, or the rows themselves.
+  // What the running query, or the next, is for: a look for rows that would forbid a resumption, or the rows
+  // themselves.
   enum class Phase { ambiguity, rows };
 
   Result<void> settle_tables();
@@ -105,7 +107,8 @@ Result<void> SnapshotReader::Impl::open_and_lock() {
   RELAY_ASSIGN(connection_, SnapshotConnection::connect(config_.connection));
   RELAY_TRY(connection_->run(search_path_statement(tables_), "set up the connection of the initial read"));
   RELAY_TRY(connection_->run("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY", "begin the initial read"));
-  if (!tables_.empty()) RELAY_TRY(connection_->run(lock_statement(tables_), "lock the outbox tables for the initial read"));
+  if (!tables_.empty())
+    RELAY_TRY(connection_->run(lock_statement(tables_), "lock the outbox tables for the initial read"));
   return {};
 }
 
@@ -148,7 +151,8 @@ Result<void> SnapshotReader::Impl::resume(SnapshotProgress from) {
   const auto horizon = resume_horizon(from.snapshot_text);
   if (!horizon)
     return not_resumable("snapshot_not_resumable",
-                         "its transaction ids have passed 2^32, and old frozen rows could not be told from new ones", config_);
+                         "its transaction ids have passed 2^32, and old frozen rows could not be told from new ones",
+                         config_);
   RELAY_TRY(open_and_lock());
   // The first statement fixes what is visible; the second, later, a place in the WAL behind all of that.
   RELAY_TRY(connection_->run("SELECT pg_current_snapshot()", "begin the initial read again"));
@@ -160,8 +164,10 @@ Result<void> SnapshotReader::Impl::resume(SnapshotProgress from) {
   std::uint64_t newest = 0;
   std::from_chars(newest_id_.data(), newest_id_.data() + newest_id_.size(), newest);
   if (may_be_ambiguous(newest) && newest > *horizon)
-    return not_resumable("snapshot_too_old", "since it began, more than 2^28 transaction ids were used, so that old frozen "
-                         "rows cannot be told from new ones any more", config_);
+    return not_resumable("snapshot_too_old",
+                         "since it began, more than 2^28 transaction ids were used, so that old frozen "
+                         "rows cannot be told from new ones any more",
+                         config_);
   progress_ = std::move(from);
   progress_.resumed += 1;
   progress_.resumed_at = parse_lsn(rows.front()[1].value_or("")).value_or(Lsn{});
@@ -177,8 +183,11 @@ Result<std::size_t> SnapshotReader::Impl::find_last_table() const {
   const auto& name = progress_.last_key.front();
   const auto at = std::find_if(tables_.begin(), tables_.end(), [&](const auto& t) { return t.full_name() == name; });
   if (at == tables_.end())
-    return not_resumable("snapshot_table_gone", "the table " + name + ", which was being read, is not among the outbox tables "
-                         "any more", config_);
+    return not_resumable("snapshot_table_gone",
+                         "the table " + name +
+                             ", which was being read, is not among the outbox tables "
+                             "any more",
+                         config_);
   if (at->order.size() + 1 != progress_.last_key.size())
     return not_resumable("snapshot_order_changed", "the order or the key of " + name + " is not what it was", config_);
   return static_cast<std::size_t>(at - tables_.begin());

@@ -1,6 +1,7 @@
-// Existing rows first: reads the outbox tables as they stood at the slot's consistent point, in order, as events; and goes
-// on after a restart with the rows that the stored snapshot text made visible (see relay/../connectors/postgres/README.md,
-// "Initial rows"). Its own libpq connection, non-blocking: the caller polls socket() beside its other sockets.
+// Existing rows first: reads the outbox tables as they stood at the slot's consistent point, in order, as events; and
+// goes on after a restart with the rows that the stored snapshot text made visible (see
+// relay/../connectors/postgres/README.md, "Initial rows"). Its own libpq connection, non-blocking: the caller polls
+// socket() beside its other sockets.
 #pragma once
 
 #include <memory>
@@ -29,8 +30,8 @@ class SnapshotReader {
   bool wants_write() const;
 
   enum class Read { more, would_block, finished };
-  // Appends rows until the batch is full or nothing more is there; marks a boundary after every row, with batch.progress
-  // .state and .snapshot. Never waits. `place.commit_lsn` of every row is the consistent point.
+  // Appends rows until the batch is full or nothing more is there; marks a boundary after every row, with
+  // batch.progress .state and .snapshot. Never waits. `place.commit_lsn` of every row is the consistent point.
   Result<Read> read(Batch& batch);
 
   const SnapshotProgress& progress() const;

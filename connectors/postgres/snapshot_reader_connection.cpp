@@ -13,9 +13,9 @@ constexpr auto kAnswerLimit = std::chrono::seconds(20);
 
 using Steady = std::chrono::steady_clock;
 
-// A long read is ended by nothing but its own failure. Times are the server's limits that would cut it. A vanished relay
-// must not hold its lock and snapshot: the server's keepalives; tcp_user_timeout also counts while we do not read because
-// the sink is slow, so it is longer than the pipeline lets a stalled sink be.
+// A long read is ended by nothing but its own failure. Times are the server's limits that would cut it. A vanished
+// relay must not hold its lock and snapshot: the server's keepalives; tcp_user_timeout also counts while we do not read
+// because the sink is slow, so it is longer than the pipeline lets a stalled sink be.
 std::string session_settings(int server_version) {
   std::string sql =
       "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '5s'; "
@@ -69,9 +69,11 @@ Result<std::unique_ptr<SnapshotConnection>> SnapshotConnection::connect(const Co
       new SnapshotConnection(PQconnectdbParams(keywords.data(), values.data(), 0)));  // bounded by connect_timeout
   if (PQstatus(made->connection_) != CONNECTION_OK)
     return fail(classify_connect_failure(PQerrorMessage(made->connection_), attempted, true));
-  PQsetNoticeProcessor(made->connection_, [](void*, const char*) {}, nullptr);
+  PQsetNoticeProcessor(
+      made->connection_, [](void*, const char*) {}, nullptr);
   if (PQsetnonblocking(made->connection_, 1) != 0) return fail(made->lost(attempted));
-  RELAY_TRY(made->run(session_settings(PQserverVersion(made->connection_)), "set up the connection of the initial read"));
+  RELAY_TRY(
+      made->run(session_settings(PQserverVersion(made->connection_)), "set up the connection of the initial read"));
   return made;
 }
 
@@ -105,7 +107,8 @@ Result<SqlRows> SnapshotConnection::run(const std::string& sql, std::string_view
     if (!result) break;
     const auto status = PQresultStatus(result.get());
     if (status == PGRES_TUPLES_OK) rows = rows_of(result.get());
-    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && !error) error = server_error(result.get(), attempted);
+    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && !error)
+      error = server_error(result.get(), attempted);
   }
   if (error) return fail(std::move(*error));
   return rows;
@@ -116,8 +119,8 @@ Result<void> SnapshotConnection::start(const std::string& sql, const std::vector
   attempted_ = std::move(attempted);
   std::vector<const char*> values;
   for (const auto& parameter : parameters) values.push_back(parameter.c_str());
-  if (PQsendQueryParams(connection_, sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(), nullptr, nullptr,
-                        0) == 0)
+  if (PQsendQueryParams(connection_, sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(), nullptr,
+                        nullptr, 0) == 0)
     return fail(lost(attempted_));
   PQsetSingleRowMode(connection_);
   const int unsent = PQflush(connection_);

@@ -1,5 +1,5 @@
-// One libpq connection for the initial read: a few bounded exchanges to set it up, then rows that are taken as they come,
-// without ever waiting. One thread.
+// One libpq connection for the initial read: a few bounded exchanges to set it up, then rows that are taken as they
+// come, without ever waiting. One thread.
 #pragma once
 
 #include <memory>

@@ -64,9 +64,11 @@ Result<SnapshotTable> snapshot_table(const SlotSourceConfig& config, const Table
     return std::find(names.begin(), names.end(), name) != names.end();
   };
   for (const auto& column : facts.columns)
-    if (is_in(needed, column.name) || is_in(order, column.name)) table.columns.push_back({column.name, column.type_oid});
+    if (is_in(needed, column.name) || is_in(order, column.name))
+      table.columns.push_back({column.name, column.type_oid});
   for (const auto& name : order) {
-    const auto at = std::find_if(table.columns.begin(), table.columns.end(), [&](const auto& c) { return c.name == name; });
+    const auto at =
+        std::find_if(table.columns.begin(), table.columns.end(), [&](const auto& c) { return c.name == name; });
     table.order.push_back(static_cast<std::size_t>(at - table.columns.begin()));
     table.order_types.push_back(facts.column(name)->type);
     table.order_schemas.push_back(facts.column(name)->type_schema);

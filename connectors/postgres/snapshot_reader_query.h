@@ -7,9 +7,10 @@
 // After a restart only rows that the first session's snapshot showed may be read. A row's xmin has 32 bits; it is
 // completed to the newest 64-bit transaction id below the reader's own that ends in these bits. That is right for every
 // row that is not frozen, since those are less than 2^31 ids old. A frozen row keeps its old xmin in the header, which
-// nothing in SQL tells from a new one: one written k times 2^32 ids ago would look new, be taken for one that the slot's
-// stream brings, and be lost. So once ids have passed 2^32 the first session looks for such rows (ambiguous_rows_query)
-// before it reads; only when there are none is its snapshot's text stored, without which there is no taking up again.
+// nothing in SQL tells from a new one: one written k times 2^32 ids ago would look new, be taken for one that the
+// slot's stream brings, and be lost. So once ids have passed 2^32 the first session looks for such rows
+// (ambiguous_rows_query) before it reads; only when there are none is its snapshot's text stored, without which there
+// is no taking up again.
 #pragma once
 
 #include <cstdint>
@@ -29,9 +30,9 @@ constexpr std::uint64_t kResumeHorizon = std::uint64_t{1} << 28;
 struct SnapshotTable {
   std::uint32_t oid = 0;
   std::string schema, name;
-  std::vector<ColumnInfo> columns;       // selected, in this order: of the event, and of `order`
-  std::vector<std::size_t> order;        // into columns: order_by, then the key
-  std::vector<std::string> order_types;  // of `order`, as SQL
+  std::vector<ColumnInfo> columns;         // selected, in this order: of the event, and of `order`
+  std::vector<std::size_t> order;          // into columns: order_by, then the key
+  std::vector<std::string> order_types;    // of `order`, as SQL
   std::vector<std::string> order_schemas;  // where these types, and so their operators, are
 
   std::string full_name() const { return schema + '.' + name; }

@@ -102,7 +102,8 @@ std::string first_line(std::string_view text) {
 Error connection_lost(std::string_view attempted, std::string_view why) {
   // libpqxx 6 stumbles over the closed connection while it words its own message.
   if (why.starts_with("Could not obtain client encoding")) why = {};
-  return Error{ErrorKind::transient, "connection_lost",
+  return Error{ErrorKind::transient,
+               "connection_lost",
                "could not " + std::string(attempted) + ": the connection to the database was lost" +
                    (why.empty() ? "" : ": " + first_line(why)),
                {}};
@@ -130,8 +131,10 @@ Error translate_exception(std::string_view attempted) {
   } catch (const pqxx::sql_error& e) {
     return e.sqlstate().empty() ? connection_lost(attempted, e.what()) : by_state(e.sqlstate(), e);
   } catch (const std::exception& e) {
-    return Error{ErrorKind::transient, "database_error",
-                 "could not " + std::string(attempted) + ": " + first_line(e.what()), {}};
+    return Error{ErrorKind::transient,
+                 "database_error",
+                 "could not " + std::string(attempted) + ": " + first_line(e.what()),
+                 {}};
   }
 }
 

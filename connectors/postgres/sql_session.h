@@ -3,7 +3,8 @@
 //
 // A statement runs under the server's statement_timeout (15 s) and lock_timeout (5 s). When the server is silent beyond
 // that (frozen host, network cut without a reset), the connection is shut down from this side after 20 s, so no call
-// waits longer. After a failure of the connection every call fails with code connection_lost; the owner makes a new one.
+// waits longer. After a failure of the connection every call fails with code connection_lost; the owner makes a new
+// one.
 #pragma once
 
 #include <memory>

@@ -20,8 +20,8 @@ WHERE n.nspname = 'outbox_relay' AND c.relname = $1 AND c.relkind = 'r')",
   const auto role = quote_identifier(rows.front()[1].value_or(""));
   return fail(ErrorKind::fatal, table_ + "_table_privilege_missing",
               "opening the table " + name + ": the role " + role + " may not read and write it",
-              "GRANT USAGE ON SCHEMA outbox_relay TO " + role + "; GRANT SELECT, INSERT, UPDATE ON " + name + " TO " + role +
-                  ";");
+              "GRANT USAGE ON SCHEMA outbox_relay TO " + role + "; GRANT SELECT, INSERT, UPDATE ON " + name + " TO " +
+                  role + ";");
 }
 
 Result<void> StoreSession::open() {

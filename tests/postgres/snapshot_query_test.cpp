@@ -16,9 +16,10 @@ SnapshotTable table_of(const SlotSourceConfig& config, const TableFacts& facts =
 
 TEST_CASE("only the columns of events and of the order are read") {
   auto config = sql_config();
-  CHECK(rows_query(table_of(config), false, false) ==
-        "SELECT t.\"id\", t.\"aggregatetype\", t.\"aggregateid\", t.\"type\", t.\"payload\" FROM \"public\".\"outbox\" t "
-        "ORDER BY t.\"id\"");
+  CHECK(
+      rows_query(table_of(config), false, false) ==
+      "SELECT t.\"id\", t.\"aggregatetype\", t.\"aggregateid\", t.\"type\", t.\"payload\" FROM \"public\".\"outbox\" t "
+      "ORDER BY t.\"id\"");
   config.snapshot_order_by = {"created_at"};
   const auto table = table_of(config);
   CHECK(table.columns.size() == 6);
@@ -43,7 +44,8 @@ TEST_CASE("reading on compares with the types of the columns, behind what the sn
   const auto sql = rows_query(table_of(config), true, true);
   CHECK(sql.find("pg_visible_in_snapshot(") != std::string::npos);
   CHECK(sql.find("(t.\"created_at\", t.\"id\") > ($3::timestamp with time zone, $4::uuid)") != std::string::npos);
-  CHECK(rows_query(table_of(config), false, true).find("> ($1::timestamp with time zone, $2::uuid)") != std::string::npos);
+  CHECK(rows_query(table_of(config), false, true).find("> ($1::timestamp with time zone, $2::uuid)") !=
+        std::string::npos);
   CHECK(rows_query(table_of(config), true, false).find(" > (") == std::string::npos);
 }
 
@@ -63,8 +65,7 @@ TEST_CASE("operators are looked for where the types of the order are") {
   const auto odd = table_of(sql_config(), facts);
   CHECK(search_path_statement({plain}) == "SET search_path = pg_catalog");
   CHECK(search_path_statement({plain, odd, odd}) == "SET search_path = pg_catalog, \"ext\"");
-  CHECK(lock_statement({plain, odd}) ==
-        "LOCK TABLE \"public\".\"outbox\", \"public\".\"outbox\" IN ACCESS SHARE MODE");
+  CHECK(lock_statement({plain, odd}) == "LOCK TABLE \"public\".\"outbox\", \"public\".\"outbox\" IN ACCESS SHARE MODE");
 }
 
 TEST_CASE("a slot's snapshot becomes one that the server reads back") {

@@ -52,7 +52,8 @@ TEST_CASE("a table that is not there is refused with the statement that makes it
   const auto problems = table_problems(sql_config(), {}, nullptr);
   REQUIRE(codes(problems) == Codes{"outbox_table_missing"});
   CHECK(problems[0].fix ==
-        "CREATE TABLE \"public\".\"outbox\" (\"id\" uuid PRIMARY KEY DEFAULT gen_random_uuid(), \"aggregatetype\" text NOT "
+        "CREATE TABLE \"public\".\"outbox\" (\"id\" uuid PRIMARY KEY DEFAULT gen_random_uuid(), \"aggregatetype\" text "
+        "NOT "
         "NULL, \"aggregateid\" text NOT NULL, \"type\" text NOT NULL, \"payload\" jsonb);");
 }
 
@@ -192,8 +193,10 @@ TEST_CASE("an initial read that could lose rows or its place is refused") {
   CHECK(refused(no_select, SnapshotMode::never).empty());
   CHECK(refused([](auto&, TableFacts& t) { t.row_security = true; }) == Codes{"row_security_hides_rows"});
   CHECK(refused([](auto&, TableFacts& t) { t.key.clear(); }) == Codes{"snapshot_no_unique_key"});
-  CHECK(refused([](SlotSourceConfig& c, auto&) { c.snapshot_order_by = {"note"}; }) == Codes{"snapshot_order_nullable"});
-  CHECK(refused([](SlotSourceConfig& c, auto&) { c.snapshot_order_by = {"nope"}; }) == Codes{"snapshot_order_column_missing"});
+  CHECK(refused([](SlotSourceConfig& c, auto&) { c.snapshot_order_by = {"note"}; }) ==
+        Codes{"snapshot_order_nullable"});
+  CHECK(refused([](SlotSourceConfig& c, auto&) { c.snapshot_order_by = {"nope"}; }) ==
+        Codes{"snapshot_order_column_missing"});
   CHECK(refused([](SlotSourceConfig& c, auto&) { c.snapshot_order_by = {"created_at"}; }).empty());
 }
 

@@ -79,7 +79,8 @@ TEST_CASE("doctor is red when publishing makes the application's updates fail") 
   auto findings = publication_findings(sql_config(), tables, p);
   REQUIRE(find(findings, "replica_identity_missing"));
   CHECK(find(findings, "replica_identity_missing")->severity == Severity::error);
-  CHECK(find(findings, "replica_identity_missing")->fix == "ALTER PUBLICATION \"outbox_relay\" SET (publish = 'insert, truncate');");
+  CHECK(find(findings, "replica_identity_missing")->fix ==
+        "ALTER PUBLICATION \"outbox_relay\" SET (publish = 'insert, truncate');");
   p.updates = p.deletes = false;
   CHECK_FALSE(find(publication_findings(sql_config(), tables, p), "replica_identity_missing"));
 }
@@ -119,7 +120,8 @@ TEST_CASE("doctor says when a slot is near its end") {
 }
 
 TEST_CASE("doctor names who holds WAL back, with the statement that ends it") {
-  const std::vector<OpenTransaction> open{{"", 4711, "shop", "app", "batch", 7'200}, {"gid'1", 0, "shop", "app", "", 90}};
+  const std::vector<OpenTransaction> open{{"", 4711, "shop", "app", "batch", 7'200},
+                                          {"gid'1", 0, "shop", "app", "", 90}};
   const auto findings = transaction_findings(sql_server(), open, true);
   REQUIRE(findings.size() == 2);
   CHECK(findings[0].severity == Severity::warning);

@@ -20,13 +20,16 @@ TEST_CASE("a publication never makes the application's updates fail") {
   auto plain = sql_table().table;
   auto without_identity = sql_table("public", "log", 200).table;
   without_identity.replica_identity = false;
-  CHECK(publication_sql(sql_config(), {plain}) == "CREATE PUBLICATION \"outbox_relay\" FOR TABLE \"public\".\"outbox\";");
+  CHECK(publication_sql(sql_config(), {plain}) ==
+        "CREATE PUBLICATION \"outbox_relay\" FOR TABLE \"public\".\"outbox\";");
   CHECK(publication_sql(sql_config(), {plain, without_identity}) ==
-        "CREATE PUBLICATION \"outbox_relay\" FOR TABLE \"public\".\"outbox\", \"public\".\"log\" WITH (publish = 'insert, "
+        "CREATE PUBLICATION \"outbox_relay\" FOR TABLE \"public\".\"outbox\", \"public\".\"log\" WITH (publish = "
+        "'insert, "
         "truncate');");
   plain.partitioned = true;
-  CHECK(publication_sql(sql_config(), {plain}) ==
-        "CREATE PUBLICATION \"outbox_relay\" FOR TABLE \"public\".\"outbox\" WITH (publish_via_partition_root = true);");
+  CHECK(
+      publication_sql(sql_config(), {plain}) ==
+      "CREATE PUBLICATION \"outbox_relay\" FOR TABLE \"public\".\"outbox\" WITH (publish_via_partition_root = true);");
 }
 
 TEST_CASE("the fingerprint changes with what shapes the stream, and with nothing else") {

@@ -80,7 +80,8 @@ TEST_CASE("quotes, backslashes and braces in values do not end an array") {
 
 TEST_CASE("headers keep their order and their nulls") {
   const Header headers[] = {{"z", "1"}, {"a", {}}, {"z", "\xff"}};
-  CHECK(headers_json(headers) == "[{\"name\":\"z\",\"value\":\"1\"},{\"name\":\"a\",\"value\":null},"
-                                 "{\"name\":\"z\",\"value\":\"\xEF\xBF\xBD\"}]");
+  CHECK(headers_json(headers) ==
+        "[{\"name\":\"z\",\"value\":\"1\"},{\"name\":\"a\",\"value\":null},"
+        "{\"name\":\"z\",\"value\":\"\xEF\xBF\xBD\"}]");
   CHECK(headers_json({}) == "[]");
 }
