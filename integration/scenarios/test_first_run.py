@@ -2,13 +2,11 @@
 
 import json
 
-from rig.processes import wait_for
-
 
 def test_rows_that_were_there_come_first_and_live_rows_follow(world):
     world.emit(50, transactions=4)
     relay = world.start()
-    wait_for(lambda: world.broker.progress(world.name) and world.broker.progress(world.name)["sequence"] >= 200, "the initial rows")
+    world.wait_until_delivered(relay, 200)
     world.emit(50, transactions=4)
     summary = world.check()
     assert summary["sequence_highest"] == 400
@@ -71,7 +69,7 @@ def test_columns_may_have_any_name_and_type(make_world, postgres, kafka):
             "snapshot": {"order_by": "no"}}})
     world.sql("""INSERT INTO "Event Log" (kind, "Of", what, body, tenant) VALUES ('order', 7, 'placed', '\\x00ff7b', 't1')""")
     relay = world.start(config)
-    wait_for(lambda: world.broker.progress(world.name) and world.broker.progress(world.name)["sequence"] == 1, "the initial row")
+    world.wait_until_delivered(relay, 1)
     world.sql("""INSERT INTO "Event Log" (kind, "Of", what, body, tenant) VALUES ('order', 8, 'paid', 'plain', 't2')""")
     first, second = sorted(world.broker.records(world.topics, expect=2), key=lambda r: r["headers"]["id"])
     assert (first["key"], first["headers"]["id"], first["headers"]["tenant"]) == ("7", "1", "t1")
@@ -82,7 +80,7 @@ def test_columns_may_have_any_name_and_type(make_world, postgres, kafka):
 
 def test_several_tables_and_patterns_feed_one_pipeline(make_world, postgres, kafka):
     columns = """(id uuid PRIMARY KEY DEFAULT gen_random_uuid(), aggregatetype text, aggregateid text, type text, payload jsonb,
-                  created_at timestamptz DEFAULT clock_timestamp())"""
+                  created_at timestamptz NOT NULL DEFAULT clock_timestamp())"""
     world = make_world(postgres, kafka, outbox=f"""
       CREATE SCHEMA tenant_a; CREATE TABLE tenant_a.outbox {columns}; CREATE SCHEMA tenant_b; CREATE TABLE tenant_b.outbox {columns};
       CREATE TABLE outbox {columns}; GRANT USAGE ON SCHEMA tenant_a, tenant_b TO relay;
@@ -94,7 +92,7 @@ def test_several_tables_and_patterns_feed_one_pipeline(make_world, postgres, kaf
     config = world.config(pipeline={"source": {"outbox": {"tables": ["public.outbox", "tenant_*.outbox"]}},
                                     "sink": {"headers": ["id", "sequence", "source"]}})
     relay = world.start(config)
-    wait_for(lambda: world.broker.progress(world.name) and world.broker.progress(world.name)["sequence"] == 3, "the initial rows")
+    world.wait_until_delivered(relay, 3)
     for table in tables:
         world.sql(insert.format(table))
     records = world.broker.records(world.topics, expect=6)

@@ -7,16 +7,12 @@ from rig.processes import wait_for
 SMALL = {"batch": {"events": 300}}
 
 
-def sequence(world):
-    return (world.broker.progress(world.name) or {}).get("sequence", 0)
-
-
 def killed_while_reading(world, config, rows):
-    before = sequence(world)
+    before = world.sequence()
     relay = world.start(config)
-    wait_for(lambda: sequence(world) > before or not relay.alive(), f"the initial read\n{relay.tail()}", every=0.01)
+    wait_for(lambda: world.sequence() > before or not relay.alive(), f"the initial read\n{relay.tail()}", every=0.01)
     relay.kill()
-    assert sequence(world) < rows, "the initial read was through before it was killed"
+    assert world.sequence() < rows, "the initial read was through before it was killed"
 
 
 def test_rows_written_during_the_initial_read_arrive_once(world):
@@ -24,7 +20,7 @@ def test_rows_written_during_the_initial_read_arrive_once(world):
     world.load(rate=0, sessions=6)
     time.sleep(0.5)
     relay = world.start(world.config(pipeline=SMALL))
-    wait_for(lambda: sequence(world) > 32_000, f"the stream after the initial rows\n{relay.tail()}", 60)
+    world.wait_until_delivered(relay, 32_000, 60)
     for load in world.loads:
         load.stop()
     world.wait_until_confirmed()
@@ -41,7 +37,7 @@ def test_savepoints_that_are_open_when_the_slot_is_made_neither_lose_nor_repeat_
     for _ in range(3):
         killed_while_reading(world, config, 50_000)
     relay = world.start(config)
-    wait_for(lambda: sequence(world) > 51_000, f"the stream after the initial rows\n{relay.tail()}", 60)
+    world.wait_until_delivered(relay, 51_000, 60)
     for load in world.loads:
         load.stop()
     world.wait_until_confirmed()

@@ -16,16 +16,12 @@ class Storm:
         self.world, self.seed, self.config, self.command = world, seed, config, command
         self.landed = 0
 
-    def sequence(self):
-        progress = self.world.broker.progress(self.world.name)
-        return progress["sequence"] if progress else 0
-
     def kill_once(self, longest=0.6, unfinished=lambda: True):
         """True when the relay delivered something and was not through when it was killed."""
-        before = self.sequence()
+        before = self.world.sequence()
         relay = self.world.start(self.config, command=self.command)
         wait_for(lambda: self.world.slot_active() or not relay.alive(), f"the slot to be taken\n{relay.tail()}", every=0.01)
-        wait_for(lambda: self.sequence() > before or not relay.alive(), f"the first delivery\n{relay.tail()}", every=0.01)
+        wait_for(lambda: self.world.sequence() > before or not relay.alive(), f"the first delivery\n{relay.tail()}", every=0.01)
         wait_until = self.seed.uniform(0, longest)
         try:
             code = relay.process.wait(wait_until)
@@ -35,7 +31,7 @@ class Storm:
             if isinstance(still_running, AssertionError):
                 raise
         relay.kill()
-        landed = self.sequence() > before and unfinished()
+        landed = self.world.sequence() > before and unfinished()
         self.landed += landed
         return landed
 
@@ -52,7 +48,7 @@ def storm_over_everything(world, seed, each, rows):
     config = world.config(pipeline=SMALL_BATCHES)
     world.emit_in_bulk(rows)
     initial = Storm(world, seed, config)
-    initial.until(each, limit=each * 3, longest=0.15, unfinished=lambda: initial.sequence() < rows)
+    initial.until(each, limit=each * 3, longest=0.15, unfinished=lambda: world.sequence() < rows)
     world.drain(config)
     world.check()
     drained = Storm(world, seed, config, command=("drain",))

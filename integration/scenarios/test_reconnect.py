@@ -5,10 +5,6 @@ import time
 from rig.processes import wait_for
 
 
-def sequence(world):
-    return (world.broker.progress(world.name) or {}).get("sequence", 0)
-
-
 def test_the_database_is_restarted_under_load(make_world, own_postgres, kafka):
     postgres = own_postgres()
     world = make_world(postgres, kafka)
@@ -148,7 +144,7 @@ def test_partitions_that_are_added_under_load_split_no_key_in_a_wrong_order(worl
     relay = world.start()
     world.wait_until_streaming(relay)
     load = world.load(rate=200)
-    wait_for(lambda: sequence(world) > 100, "some delivery")
+    wait_for(lambda: world.sequence() > 100, "some delivery")
     world.broker.admin("add-partitions", f"{world.name}.order", 6)
     time.sleep(3)
     load.stop()

@@ -1,7 +1,5 @@
 """Outbox tables that are partitioned, altered, updated, emptied, or taken out of the publication."""
 
-from rig.processes import wait_for
-
 INSERT = "INSERT INTO outbox (aggregatetype, aggregateid, type, payload) VALUES ('order', '1', 'X', '{\"n\": %s}')"
 
 
@@ -122,7 +120,7 @@ def test_a_partitioned_outbox_arrives_whole_whichever_way_it_is_published(make_w
         world = make_world(postgres, kafka, outbox=PARTITIONED, publication=publication)
         put(world, 1, 10), put(world, 2, 10)
         relay = world.start()
-        wait_for(lambda: (world.broker.progress(world.name) or {}).get("sequence") == 20, f"the initial rows\n{relay.tail()}")
+        world.wait_until_delivered(relay, 20)
         put(world, 1, 10), put(world, 2, 10)
         world.sql("CREATE TABLE outbox_3 PARTITION OF outbox FOR VALUES IN (3)")
         put(world, 3, 10)

@@ -7,19 +7,15 @@ from rig.processes import wait_for
 SMALL = {"batch": {"events": 200}}
 
 
-def sequence(world):
-    return (world.broker.progress(world.name) or {}).get("sequence", 0)
-
-
 def killed_inside(world, config, first, last):
     """A relay that was killed after it had delivered some, not all, of the events numbered first..last."""
     for _ in range(8):
         relay = world.start(config)
-        wait_for(lambda: sequence(world) >= first or not relay.alive(), f"the transaction to begin\n{relay.tail()}", every=0.01)
+        wait_for(lambda: world.sequence() >= first or not relay.alive(), f"the transaction to begin\n{relay.tail()}", every=0.01)
         relay.kill()
-        if first <= sequence(world) < last:
+        if first <= world.sequence() < last:
             return
-        raise AssertionError(f"the relay was through: {sequence(world)} of {last}")
+        raise AssertionError(f"the relay was through: {world.sequence()} of {last}")
     raise AssertionError("no kill landed inside the transaction")
 
 
@@ -29,7 +25,7 @@ def test_a_transaction_larger_than_a_batch_is_resumed_in_its_middle(world):
     world.emit_in_bulk(60_000, per_transaction=60_000)
     world.load(rate=50)
     for landed in range(4):
-        killed_inside(world, config, sequence(world) + 1, 60_000)
+        killed_inside(world, config, world.sequence() + 1, 60_000)
     for load in world.loads:
         load.stop()
     world.drain(config)
@@ -88,7 +84,7 @@ def test_rows_that_were_copied_in_share_their_lsn_and_are_resumed_exactly(world)
         cursor.copy_expert("COPY outbox (aggregatetype, aggregateid, type, payload) FROM STDIN", rows)
     connection.close()
     for _ in range(4):
-        killed_inside(world, config, sequence(world) + 1, 60_000)
+        killed_inside(world, config, world.sequence() + 1, 60_000)
     world.drain(config)
     world.check()
 

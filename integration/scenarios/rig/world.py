@@ -232,6 +232,15 @@ class World:
         processes.wait_for(lambda: self.slot_active() or not relay.alive(), f"the slot's stream\n{relay.tail()}", timeout)
         assert relay.alive(), relay.tail()
 
+    def sequence(self):
+        """Of the last event that was handed over, as the newest progress record says; 0 when there is none."""
+        progress = self.broker.progress(self.name)
+        return progress["sequence"] if progress else 0
+
+    def wait_until_delivered(self, relay, count, timeout=30):
+        processes.wait_for(lambda: self.sequence() >= count or not relay.alive(), f"event {count}\n{relay.tail()}", timeout, 0.02)
+        assert self.sequence() >= count, f"the relay ended with {relay.process.returncode}\n{relay.tail()}"
+
     def wait_until_confirmed(self, relay=None, timeout=40, lsn=None):
         """The slot's position has passed all that is written now."""
         target = lsn or self.wal_end()
