@@ -81,7 +81,8 @@ run_fuzzers() {
 attribute() { grep -oE "$1=\"[0-9]+\"" "$2" | head -n 1 | tr -dc '0-9'; }
 
 run_scenarios() {
-  local report=$build_root/build/scenarios.xml options=(--seed "$seed" --junitxml "$report") bad
+  local report=$build_root/build/scenarios.xml bad
+  local options=(--seed "$seed" --junitxml "$report")
   rm -f "$report"
   if [ "$all" = 1 ]; then options+=(--all); fi
   case "$only" in '' | scenarios) ;; *) options+=(-k "$only") ;; esac
