@@ -45,7 +45,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * set-topic NAME KEY=VALUE
  * last NAME PARTITION                         the newest committed record, or null
  * produce NAME PARTITION KEY VALUE [COUNT]    plain records; %d in the value is their number
- * open-transaction ID NAME PARTITION VALUE    leaves a transaction open behind a record
+ * open-transaction ID NAME PARTITION MS        leaves a transaction open behind a record; the broker ends it after so long
  * transaction ID                              producer epoch and state of a transactional id
  * password USER PASSWORD                      SCRAM-SHA-512
  * allow USER OPERATION TYPE NAME              access; TYPE topic, transactional_id, group or cluster; NAME may end in *
@@ -184,17 +184,20 @@ final class Admin {
     }
   }
 
-  private KafkaProducer<byte[], byte[]> producer(String transactionalId) {
+  private KafkaProducer<byte[], byte[]> producer(String transactionalId, String timeout) {
     Properties properties = new Properties();
     properties.put("bootstrap.servers", bootstrap);
     properties.put("linger.ms", "20");
-    if (transactionalId != null) properties.put("transactional.id", transactionalId);
+    if (transactionalId != null) {
+      properties.put("transactional.id", transactionalId);
+      properties.put("transaction.timeout.ms", timeout);
+    }
     return new KafkaProducer<>(properties, new ByteArraySerializer(), new ByteArraySerializer());
   }
 
   private void produce() {
     int count = words.size() > 5 ? number(5) : 1;
-    try (KafkaProducer<byte[], byte[]> producer = producer(null)) {
+    try (KafkaProducer<byte[], byte[]> producer = producer(null, null)) {
       for (int i = 0; i < count; i++) {
         byte[] value = word(4).replace("%d", Integer.toString(i)).getBytes(StandardCharsets.UTF_8);
         producer.send(new ProducerRecord<>(word(1), number(2), word(3).getBytes(StandardCharsets.UTF_8), value));
@@ -204,11 +207,11 @@ final class Admin {
   }
 
   private void openTransaction() throws Exception {
-    KafkaProducer<byte[], byte[]> producer = producer(word(1));
+    KafkaProducer<byte[], byte[]> producer = producer(word(1), word(4));
     LEFT_OPEN.add(producer);
     producer.initTransactions();
     producer.beginTransaction();
-    producer.send(new ProducerRecord<>(word(2), number(3), null, word(4).getBytes(StandardCharsets.UTF_8))).get();
+    producer.send(new ProducerRecord<>(word(2), number(3), new byte[] {'k'}, new byte[] {'v'})).get();
   }
 
   private String transaction() throws Exception {
