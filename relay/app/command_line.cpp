@@ -251,7 +251,10 @@ class Parser {
 
 std::variant<Invocation, Answered> parse_command_line(const std::vector<std::string>& arguments,
                                                       const config::Environment& environment) {
-  return Parser().parse(arguments, environment);
+  if (arguments.empty() || arguments.front() != "help") return Parser().parse(arguments, environment);
+  std::vector<std::string> asked(arguments.begin() + 1, arguments.end());  // "help run" is "run --help"
+  asked.emplace_back("--help");
+  return Parser().parse(asked, environment);
 }
 
 }  // namespace relay::app

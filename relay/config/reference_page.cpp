@@ -37,6 +37,18 @@ std::string cell(std::string_view text) {
   return out;
 }
 
+// Words in a cell: outside of `code`, <name> would be taken for HTML.
+std::string prose(std::string_view text) {
+  std::string out;
+  bool in_code = false;
+  for (const char c : cell(text)) {
+    if (c == '`') in_code = !in_code;
+    if (c == '<' && !in_code) out += '\\';
+    out += c;
+  }
+  return out;
+}
+
 std::string code(std::string_view text) { return "`" + cell(text) + "`"; }
 
 std::string codes(const std::vector<std::string>& words) {
@@ -93,9 +105,9 @@ std::string range_of(const FieldSpec& spec) {
 }
 
 std::string remarks(const FieldSpec& spec) {
-  std::string out = cell(spec.description) + range_of(spec);
-  if (!spec.pattern_help.empty()) out += " Must be " + cell(spec.pattern_help) + ".";
-  if (!spec.key_help.empty()) out += " Keys: " + cell(spec.key_help) + ".";
+  std::string out = prose(spec.description) + range_of(spec);
+  if (!spec.pattern_help.empty()) out += " Must be " + prose(spec.pattern_help) + ".";
+  if (!spec.key_help.empty()) out += " Keys: " + prose(spec.key_help) + ".";
   if (!spec.shorthand.empty()) out += " A plain value stands for " + code("{" + spec.shorthand + ": value}") + ".";
   if (!spec.example.empty() && spec.type != FieldType::map) out += " Example: " + code(spec.example) + ".";
   if (spec.since != "0.1") out += " Since " + spec.since + ".";
@@ -108,7 +120,7 @@ class Page {
   void section(const std::string& title, const std::string& text, const std::vector<FieldSpec>& fields,
                const std::string& path) {
     out_ += "## " + title + "\n\n";
-    if (!text.empty()) out_ += text + "\n\n";
+    if (!text.empty()) out_ += prose(text) + "\n\n";
     if (fields.empty()) out_ += "No fields.\n\n";
     if (!fields.empty()) table(fields);
     for (const auto& f : fields) nested(f, path.empty() ? f.name : path + "." + f.name);

@@ -112,5 +112,7 @@ TEST_CASE("help teaches: first steps, exit codes, examples") {
   const auto drain = answered({"drain", "--help"});
   CHECK(drain.code == ExitCode::ok);
   CHECK(has(drain.out, "outbox-relay drain -c outbox-relay.yaml --timeout 10m"));
+  CHECK(answered({"help", "drain"}).out == drain.out);
+  CHECK(answered({"help"}).out == a.out);
   CHECK(has(answered({"--version"}).out, "outbox-relay "));
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <iostream>
 #include <stdexcept>
 #include <thread>
 
@@ -28,6 +29,7 @@ template <typename Body, typename Meanwhile>
 Ended in_child(Body body, Meanwhile meanwhile) {
   int ends[2];
   REQUIRE(::pipe(ends) == 0);
+  std::cout.flush();  // or the child would write it once more
   const auto pid = ::fork();
   if (pid == 0) {
     ::dup2(ends[1], STDERR_FILENO);

@@ -65,6 +65,11 @@ TEST_CASE("the reference page has a row for every field and a section for every 
   CHECK(page.back() == '\n');
 }
 
+TEST_CASE("what looks like HTML in a description is escaped, but not in code") {
+  const auto page = reference_page(object("", "", {text("a", "Becomes <name>, or `<name>` | more.")}));
+  CHECK(has(page, "Becomes \\<name>, or `<name>` \\| more."));
+}
+
 TEST_CASE("the effective configuration says what is a default and where the rest was written") {
   const auto loaded = load_shop(around(kSource + "    batch: 64KiB\n"));
   const auto shown = effective_config(loaded.root, true);
