@@ -56,8 +56,11 @@ void Client::serve(Millis wait, const std::function<void(const FailedMessage&)>&
 }
 
 void Client::log_line(const rd_kafka_t* rk, int level, const char* facility, const char* text) {
-  const auto* watch = static_cast<const Watch*>(rd_kafka_opaque(rk));
-  watch->log.log(level_of(level), "librdkafka", text, {{"facility", std::string(facility)}});
+  auto* watch = static_cast<Watch*>(rd_kafka_opaque(rk));
+  auto ours = level_of(level);
+  if (ours > LogLevel::debug && !watch->throttle.lets_through(facility, std::chrono::steady_clock::now()))
+    ours = LogLevel::debug;
+  watch->log.log(ours, "librdkafka", text, {{"facility", std::string(facility)}});
 }
 
 void Client::refresh_token(rd_kafka_t* rk, const char*, void* opaque) {
@@ -105,6 +108,7 @@ Result<ClientFactory::Options> ClientFactory::effective_options() const {
 Result<void> ClientFactory::set_options(rd_kafka_conf_t* conf, const Options& options) const {
   RELAY_TRY(set(conf, "client.id", "outbox-relay"));
   RELAY_TRY(set(conf, "log.connection.close", "false"));
+  RELAY_TRY(set(conf, "reconnect.backoff.max.ms", "1000"));  // one relay is no herd; its database waits for it
   for (const auto& [name, value] : options)
     if (!is_oidc_option(name)) RELAY_TRY(set(conf, name, value.reveal()));
   RELAY_TRY(set(conf, "bootstrap.servers", config_.bootstrap_servers));

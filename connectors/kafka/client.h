@@ -11,6 +11,7 @@
 #include "connectors/kafka/config.h"
 #include "connectors/kafka/errors.h"
 #include "connectors/kafka/kafka_handles.h"
+#include "connectors/kafka/log_throttle.h"
 #include "connectors/kafka/oidc_token.h"
 #include "relay/base/log.h"
 
@@ -53,6 +54,7 @@ class Client {
   // What librdkafka's threads reach through the client's opaque pointer; lives longer than the handle.
   struct Watch {
     Logger log;
+    LogThrottle throttle;
     std::atomic<int> end_txn_requests{0};
     std::optional<OidcToken> oidc;
   };

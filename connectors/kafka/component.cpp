@@ -16,7 +16,7 @@ std::vector<FieldSpec> topic_fields() {
           .defaults("outbox.event.{aggregate_type}"),
       text("key", "Key of the record, a template like `topic`. Events with the same key keep their order within one topic. "
                   "A NULL in it gives a record without key.")
-          .defaults("{aggregate_id}"),
+          .defaults("\"{aggregate_id}\""),
       list("headers", "Headers that every record gets. Each costs CPU; additional columns of the outbox are added to them.",
            text("header", "Name of a header.").one_of(known_headers()))
           .defaults("[id, type, sequence]"),
