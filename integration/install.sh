@@ -18,7 +18,7 @@ packages_run=(
   nlohmann-json3-dev
   postgresql-15 openjdk-17-jre-headless ca-certificates-java maven
 )
-packages_test=(doctest-dev ccache python3-pytest python3-psycopg2 openssl)
+packages_test=(doctest-dev ccache python3-pytest python3-pytest-xdist python3-psycopg2 openssl)
 packages_fuzz=(clang libclang-rt-14-dev)
 
 as_root() {

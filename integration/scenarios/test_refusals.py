@@ -212,17 +212,29 @@ pipelines:
 """
 
 
+MISTAKES = ((4, "colums", "columns"), (8, "bootstrap_server", "bootstrap_servers"), (9, "partitions", ""), (10, "transaction_timeout", "10s"),
+            (11, "Orders 2", ""), (12, "type", "slot"))
+
+
 def test_every_mistake_of_a_configuration_is_told_at_once_with_its_place(tmp_path):
     config = tmp_path / "wrong.yaml"
     config.write_text(WRONG)
-    for command in ("check", "run", "drain"):
-        code, out, err = ask(command, "-c", config)
-        text = out + err
-        assert code == 78, text
-        for place, word in ((4, "colums"), (8, "bootstrap_server"), (9, "partitions"), (10, "transaction_timeout"), (11, "Orders 2"),
-                            (12, "slott")):
-            assert any(f"wrong.yaml:{place}:" in line and word in line for line in text.splitlines()), (place, word, text)
-        assert "columns" in text and "bootstrap_servers" in text, "no suggestion"
+    for command in (["check"], ["run", "--log-format", "text"], ["drain", "--log-format", "text"]):
+        code, out, err = ask(*command, "-c", config)
+        lines = (out + err).splitlines()
+        assert code == 78, out + err
+        for line, field, hint in MISTAKES:
+            assert any(f"wrong.yaml:{line}:" in a and field in a and hint in b for a, b in zip(lines, lines[1:] + [""])), (line, out + err)
+
+
+def test_mistakes_are_lines_of_json_where_the_log_is(tmp_path):
+    config = tmp_path / "wrong.yaml"
+    config.write_text(WRONG)
+    code, out, err = ask("run", "-c", config, "--log-format", "json")
+    told = [json.loads(line) for line in err.splitlines()]
+    assert code == 78
+    for line, field, hint in MISTAKES:
+        assert any(t.get("line") == line and field in t["field"] and hint in t.get("hint", "") for t in told), (line, err)
 
 
 def test_a_configuration_that_cannot_be_read(tmp_path):
