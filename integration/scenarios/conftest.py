@@ -99,15 +99,12 @@ def seed(request):
 
 
 @pytest.fixture
-def own_postgres(tmp_path_factory):
+def own_postgres(session_directory):
     """make(settings..., tls=False): a server that the scenario may stop, kill and break."""
     servers = []
 
     def make(*settings, tls=False):
-        directory = tmp_path_factory.mktemp("postgres")
-        for parent in (directory, *directory.parents[:2]):
-            parent.chmod(0o711)
-        servers.append(Postgres(directory, settings, tls))
+        servers.append(Postgres(tempfile.mkdtemp(prefix="postgres.", dir=session_directory), settings, tls))
         return servers[-1]
 
     yield make
@@ -116,12 +113,12 @@ def own_postgres(tmp_path_factory):
 
 
 @pytest.fixture
-def own_kafka(tmp_path_factory):
+def own_kafka(session_directory):
     """make(properties..., sasl=False): a broker that the scenario may kill and break."""
     brokers = []
 
     def make(*properties, sasl=False):
-        brokers.append(Kafka(tmp_path_factory.mktemp("kafka"), properties, sasl))
+        brokers.append(Kafka(tempfile.mkdtemp(prefix="kafka.", dir=session_directory), properties, sasl))
         return brokers[-1]
 
     yield make

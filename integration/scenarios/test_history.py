@@ -4,6 +4,7 @@ import shutil
 import subprocess
 
 import pytest
+from rig.processes import wait_for
 from rig.relay import ask
 
 
@@ -17,6 +18,16 @@ def copy_of(postgres, name):
 def put_back(postgres, copy):
     shutil.rmtree(postgres.data)
     copy.rename(postgres.data)
+
+
+def start_on_a_new_timeline(postgres):
+    """As a promoted standby: what is there is kept, and history forks at its end."""
+    with open(postgres.data / "postgresql.auto.conf", "a") as settings:
+        settings.write("restore_command = 'false'\n")
+    (postgres.data / "recovery.signal").touch()
+    postgres.start()
+    wait_for(lambda: not postgres.query("SELECT pg_is_in_recovery()")[0][0], "the end of recovery")
+    assert postgres.query("SELECT pg_walfile_name(pg_current_wal_lsn())")[0][0].startswith("00000002")
 
 
 @pytest.fixture
@@ -79,11 +90,7 @@ def test_a_rolled_back_data_directory_that_has_been_written_on_is_refused(delive
 
 def test_a_copy_that_was_promoted_before_what_was_delivered_is_refused(delivered_then_rolled_back):
     world = delivered_then_rolled_back
-    with open(world.postgres.data / "postgresql.auto.conf", "a") as settings:
-        settings.write("restore_command = 'false'\n")
-    (world.postgres.data / "recovery.signal").touch()
-    world.postgres.start()
-    assert world.postgres.query("SELECT timeline_id FROM pg_control_checkpoint()")[0][0] == 2
+    start_on_a_new_timeline(world.postgres)
     world.emit(60, transactions=30)
     refused(world, "timeline_diverged")
 
@@ -94,11 +101,7 @@ def test_a_promotion_after_everything_was_delivered_goes_on(make_world, own_post
     world.emit(10)
     world.drain()
     postgres.stop("fast")
-    with open(postgres.data / "postgresql.auto.conf", "a") as settings:
-        settings.write("restore_command = 'false'\n")
-    (postgres.data / "recovery.signal").touch()
-    postgres.start()
-    assert postgres.query("SELECT timeline_id FROM pg_control_checkpoint()")[0][0] == 2
+    start_on_a_new_timeline(postgres)
     world.emit(10)
     world.drain()
     world.check()
