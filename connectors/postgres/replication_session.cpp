@@ -69,11 +69,12 @@ class ReplicationSession::Impl {
     PqResult result(PQgetResult(get()));
     if (!result) return fail(lost(attempted));
     const auto status = PQresultStatus(result.get());
-    if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE || status == PGRES_NONFATAL_ERROR)
-      return fail(result_error(result.get(), attempted));
+    // An error too is followed by the end of the command, without which the next one is refused.
     if (status != PGRES_COPY_BOTH)
       while (PqResult rest{PQgetResult(get())}) {
       }
+    if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE || status == PGRES_NONFATAL_ERROR)
+      return fail(result_error(result.get(), attempted));
     return result;
   }
 
