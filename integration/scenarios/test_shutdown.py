@@ -116,7 +116,7 @@ def test_a_frozen_database_delays_and_loses_nothing(make_world, own_postgres, ka
 def test_the_slot_is_given_back_while_the_broker_is_away_and_taken_again(make_world, postgres, own_kafka):
     kafka = own_kafka()
     world = make_world(postgres, kafka)
-    relay = world.start(world.config(pipeline={"stall_release": "3s"}))
+    relay = world.start(world.config(pipeline={"stall_release": "6s"}))
     world.wait_until_streaming(relay)
     world.emit(10)
     world.check()
