@@ -16,8 +16,8 @@ constexpr const char* kPark = R"(
 INSERT INTO outbox_relay.dead_letter AS d
   (pipeline, commit_lsn, change_lsn, ordinal, sequence, event_id, aggregate_type, aggregate_id, event_type, payload,
    headers, source_table, from_snapshot, committed_at, reject_code, reject_reason)
-SELECT $1, e.commit_lsn, e.change_lsn, e.ordinal, e.sequence, e.event_id, e.aggregate_type, e.aggregate_id, e.event_type,
-       e.payload, e.headers, e.source_table, e.from_snapshot,
+SELECT $1, e.commit_lsn, e.change_lsn, e.ordinal, e.sequence, e.event_id, e.aggregate_type, e.aggregate_id,
+       e.event_type, e.payload, e.headers, e.source_table, e.from_snapshot,
        timestamptz '1970-01-01 00:00:00+00' + e.commit_micros * interval '1 microsecond', e.reject_code, e.reject_reason
 FROM unnest($2::pg_lsn[], $3::pg_lsn[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[],
             $10::bytea[], $11::jsonb[], $12::text[], $13::boolean[], $14::bigint[], $15::text[], $16::text[])
@@ -30,8 +30,8 @@ ON CONFLICT (pipeline, commit_lsn, change_lsn, ordinal) DO UPDATE
 
 class DatabaseDeadLetterStore final : public DeadLetterStore {
  public:
-  DatabaseDeadLetterStore(const ConnectionConfig& config, Logger log)
-      : session_(config, std::move(log), "dead_letter") {}
+  DatabaseDeadLetterStore(const ConnectionConfig& config, Logger log, bool create_tables)
+      : session_(config, std::move(log), "dead_letter", create_tables) {}
 
   Result<void> park(const std::string& pipeline, std::span<const Event* const> events) override {
     DeadLetterRows rows;
@@ -56,8 +56,9 @@ class DatabaseDeadLetterStore final : public DeadLetterStore {
 
 }  // namespace
 
-std::unique_ptr<DeadLetterStore> make_dead_letter_store(const ConnectionConfig& config, Logger log) {
-  return std::make_unique<DatabaseDeadLetterStore>(config, std::move(log));
+std::unique_ptr<DeadLetterStore> make_dead_letter_store(const ConnectionConfig& config, Logger log,
+                                                        bool create_tables) {
+  return std::make_unique<DatabaseDeadLetterStore>(config, std::move(log), create_tables);
 }
 
 }  // namespace relay::connectors::postgres

@@ -9,8 +9,10 @@
 
 namespace relay::connectors::postgres {
 
-// Connects at the first call. Many events are stored in several statements, each committed by itself: parking them
-// again changes nothing, and what is parked counts only below the pipeline's progress.
-std::unique_ptr<DeadLetterStore> make_dead_letter_store(const ConnectionConfig& config, Logger log);
+// Connects at the first call. `create_tables`: makes the tables when they are missing (create: [tables]); otherwise
+// that is refused with code dead_letter_table_missing. Many events are stored in several statements, each committed by
+// itself: parking them again changes nothing, and what is parked counts only below the pipeline's progress.
+std::unique_ptr<DeadLetterStore> make_dead_letter_store(const ConnectionConfig& config, Logger log,
+                                                        bool create_tables = false);
 
 }  // namespace relay::connectors::postgres

@@ -72,7 +72,8 @@ SELECT current_setting('max_replication_slots'), (SELECT count(*) FROM pg_replic
 Result<std::vector<OpenTransaction>> open_transactions(SqlSession& sql) {
   RELAY_ASSIGN(const auto rows, sql.query(R"(
 SELECT gid, pid, datname, role, application, extract(epoch FROM clock_timestamp() - since)::bigint
-FROM (SELECT NULL AS gid, pid, datname::text, usename::text AS role, application_name AS application, xact_start AS since
+FROM (SELECT NULL AS gid, pid, datname::text, usename::text AS role, application_name AS application,
+             xact_start AS since
       FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()
       UNION ALL SELECT gid, 0, database::text, owner::text, '', prepared FROM pg_prepared_xacts) open
 WHERE since < clock_timestamp() - interval '1 minute' ORDER BY since LIMIT 10)",

@@ -9,7 +9,8 @@ namespace {
 
 class DatabaseProgressStore final : public ProgressStore {
  public:
-  DatabaseProgressStore(const ConnectionConfig& config, Logger log) : session_(config, std::move(log), "progress") {}
+  DatabaseProgressStore(const ConnectionConfig& config, Logger log, bool create_tables)
+      : session_(config, std::move(log), "progress", create_tables) {}
 
   Result<std::optional<Progress>> load(const std::string& pipeline) override {
     RELAY_ASSIGN(const auto rows, session_.query("SELECT record::text FROM outbox_relay.progress WHERE pipeline = $1",
@@ -43,8 +44,8 @@ class DatabaseProgressStore final : public ProgressStore {
 
 }  // namespace
 
-std::unique_ptr<ProgressStore> make_progress_store(const ConnectionConfig& config, Logger log) {
-  return std::make_unique<DatabaseProgressStore>(config, std::move(log));
+std::unique_ptr<ProgressStore> make_progress_store(const ConnectionConfig& config, Logger log, bool create_tables) {
+  return std::make_unique<DatabaseProgressStore>(config, std::move(log), create_tables);
 }
 
 }  // namespace relay::connectors::postgres

@@ -10,8 +10,10 @@
 
 namespace relay::connectors::postgres {
 
-// Connects at the first call. save() never moves a sequence backwards: kind fenced, code progress_behind_stored, since
-// then somebody else delivers for this pipeline.
-std::unique_ptr<ProgressStore> make_progress_store(const ConnectionConfig& config, Logger log);
+// Connects at the first call. `create_tables`: makes the tables when they are missing (create: [tables]); otherwise
+// that is refused with code progress_table_missing. save() never moves a sequence backwards: kind fenced, code
+// progress_behind_stored, since then somebody else delivers for this pipeline.
+std::unique_ptr<ProgressStore> make_progress_store(const ConnectionConfig& config, Logger log,
+                                                   bool create_tables = false);
 
 }  // namespace relay::connectors::postgres

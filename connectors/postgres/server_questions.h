@@ -41,7 +41,8 @@ struct RootOf {
 Result<std::vector<RootOf>> partition_roots(SqlSession& sql);
 
 Result<void> create_publication(SqlSession& sql, const SlotSourceConfig& config);
-Result<void> create_store_tables(SqlSession& sql);  // outbox_relay.progress, outbox_relay.dead_letter
+// outbox_relay.progress and outbox_relay.dead_letter, when they are not there (sql/store_tables.sql).
+Result<void> create_store_tables(SqlSession& sql);
 std::string publication_sql(const SlotSourceConfig& config, const std::vector<OutboxTable>& tables);
 std::string slot_sql(const SlotSourceConfig& config);
 

@@ -177,6 +177,33 @@ Result<void> add_keys(SqlSession& sql, std::vector<TableFacts>& tables) {
   return {};
 }
 
+// What the publication names: tables, with their filters and column lists, and schemas (both from 15 on).
+Result<void> add_published(SqlSession& sql, const std::string& publication, PublicationFacts& f) {
+  const std::string attempted = "look at the publication " + publication;
+  const bool has_lists = sql.server_version() >= 150000;
+  const std::string details = has_lists ? "r.prqual IS NOT NULL, a.attname" : "false, NULL::name";
+  const std::string columns =
+      has_lists ? "LEFT JOIN pg_attribute a ON a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs::int2[])" : "";
+  RELAY_ASSIGN(const auto members,
+               sql.query("SELECT r.prrelid, " + details +
+                             " FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid " + columns +
+                             " WHERE p.pubname = $1",
+                         {publication}, attempted));
+  for (const auto& row : members) {
+    const auto oid = number<std::uint32_t>(row[0]);
+    f.tables.insert(oid);
+    if (is_true(row[1])) f.filtered.insert(oid);
+    if (row[2]) f.column_lists[oid].insert(*row[2]);
+  }
+  if (!has_lists) return {};
+  RELAY_ASSIGN(const auto schemas, sql.query("SELECT n.nspname FROM pg_publication_namespace s "
+                                             "JOIN pg_publication p ON p.oid = s.pnpubid "
+                                             "JOIN pg_namespace n ON n.oid = s.pnnspid WHERE p.pubname = $1",
+                                             {publication}, attempted));
+  for (const auto& row : schemas) f.schemas.insert(text(row[0]));
+  return {};
+}
+
 }  // namespace
 
 const ColumnFacts* TableFacts::column(std::string_view column_name) const {
@@ -205,7 +232,8 @@ Result<ServerFacts> server_facts(SqlSession& sql) {
   // pg_walfile_name knows the timeline that is written to; pg_control_checkpoint() still shows the old one between a
   // promotion and the next checkpoint.
   RELAY_ASSIGN(const auto rows, sql.query(R"(
-SELECT pg_is_in_recovery(), current_setting('wal_level'), r.rolname, current_database(), s.system_identifier, r.rolsuper,
+SELECT pg_is_in_recovery(), current_setting('wal_level'), r.rolname, current_database(), s.system_identifier,
+       r.rolsuper,
        r.rolreplication OR EXISTS (SELECT FROM pg_roles g WHERE g.rolname = 'rds_replication'
                                    AND pg_has_role(r.oid, g.oid, 'MEMBER')),
        (SELECT string_agg(rolname, ',') FROM pg_roles
@@ -242,13 +270,11 @@ Result<TablesFacts> table_facts(SqlSession& sql, const SlotSourceConfig& config)
 }
 
 Result<std::optional<PublicationFacts>> publication_facts(SqlSession& sql, const std::string& publication) {
-  const std::string attempted = "look at the publication " + publication;
-  const bool has_lists = sql.server_version() >= 150000;
   const std::string generated = sql.server_version() >= 180000 ? "pubgencols = 's'" : "false";
   RELAY_ASSIGN(const auto rows,
                sql.query("SELECT puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot, " + generated +
                              " FROM pg_publication WHERE pubname = $1",
-                         {publication}, attempted));
+                         {publication}, "look at the publication " + publication));
   if (rows.empty()) return std::nullopt;
   PublicationFacts f;
   const auto& p = rows.front();
@@ -259,26 +285,7 @@ Result<std::optional<PublicationFacts>> publication_facts(SqlSession& sql, const
   f.truncates = is_true(p[4]);
   f.via_root = is_true(p[5]);
   f.generated_columns = is_true(p[6]);
-  const std::string details = has_lists ? "r.prqual IS NOT NULL, a.attname" : "false, NULL::name";
-  const std::string columns =
-      has_lists ? "LEFT JOIN pg_attribute a ON a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs::int2[])" : "";
-  RELAY_ASSIGN(const auto members,
-               sql.query("SELECT r.prrelid, " + details +
-                             " FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid " + columns +
-                             " WHERE p.pubname = $1",
-                         {publication}, attempted));
-  for (const auto& row : members) {
-    const auto oid = number<std::uint32_t>(row[0]);
-    f.tables.insert(oid);
-    if (is_true(row[1])) f.filtered.insert(oid);
-    if (row[2]) f.column_lists[oid].insert(*row[2]);
-  }
-  if (!has_lists) return f;
-  RELAY_ASSIGN(const auto schemas, sql.query("SELECT n.nspname FROM pg_publication_namespace s "
-                                             "JOIN pg_publication p ON p.oid = s.pnpubid "
-                                             "JOIN pg_namespace n ON n.oid = s.pnnspid WHERE p.pubname = $1",
-                                             {publication}, attempted));
-  for (const auto& row : schemas) f.schemas.insert(text(row[0]));
+  RELAY_TRY(add_published(sql, publication, f));
   return f;
 }
 

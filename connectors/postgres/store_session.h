@@ -11,8 +11,8 @@ namespace relay::connectors::postgres {
 
 class StoreSession {
  public:
-  // `table` of schema outbox_relay, "progress".
-  StoreSession(ConnectionConfig config, Logger log, std::string table);
+  // `table` of schema outbox_relay, "progress". `create_tables`: when it is missing, it is made.
+  StoreSession(ConnectionConfig config, Logger log, std::string table, bool create_tables);
 
   // One statement, committed and on disk when it returns. Kind fatal, codes <table>_table_missing and
   // <table>_table_privilege_missing, with the SQL, when the table cannot be used.
@@ -21,11 +21,12 @@ class StoreSession {
 
  private:
   Result<void> open();
-  Result<void> check_table(SqlSession& sql) const;
+  Result<bool> table_exists(SqlSession& sql) const;  // and may be used
 
   ConnectionConfig config_;
   Logger log_;
   std::string table_;
+  bool create_tables_;
   std::unique_ptr<SqlSession> sql_;
   bool had_success_ = false;
 };
