@@ -14,7 +14,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 packages_run=(
   g++ cmake ninja-build pkgconf
-  libpqxx-dev libpq-dev librdkafka-dev libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev libexpected-dev
+  libpqxx-dev libpq-dev librdkafka-dev libcurl4-openssl-dev libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev libexpected-dev
   nlohmann-json3-dev
   postgresql-15 openjdk-17-jre-headless ca-certificates-java maven
 )
