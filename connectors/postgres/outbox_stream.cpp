@@ -136,7 +136,7 @@ Result<KnownRelation*> OutboxStream::relation_of(std::uint32_t oid, bool dropped
   auto* relation = relations_.find(oid);
   if (!relation) return malformed("a row came of relation " + std::to_string(oid) + ", which was never described");
   if (relation->ours) return relation;
-  if (dropped || config_.unmatched_tables_ignored) return nullptr;
+  if (dropped || config_.unmatched_tables_ignored || !relation->refused) return nullptr;
   return fail(*relation->refused);
 }
 

@@ -5,6 +5,9 @@
 namespace relay::connectors::postgres {
 namespace {
 
+// Our progress and dead letters come back as changes when a publication names all tables; they are nobody's events.
+constexpr std::string_view kOwnSchema = "outbox_relay";
+
 std::vector<ColumnInfo> columns_of(const pgoutput::Relation& relation) {
   std::vector<ColumnInfo> columns;
   for (const auto& column : relation.columns)
@@ -42,7 +45,7 @@ Result<void> Relations::describe(const pgoutput::Relation& relation) {
   known.columns = relation.columns.size();
   if (known.ours)
     map_columns(relation, known);
-  else
+  else if (relation.nspname != kOwnSchema)
     known.refused =
         Error{ErrorKind::fatal, "relation_unmatched",
               "reading a row of table " + own_name + ": publication " + config_.publication +

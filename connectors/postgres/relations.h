@@ -21,7 +21,7 @@ struct KnownRelation {
   bool ours = false;                       // it matches a configured table
   bool partitioned = false;                // member or root of a partition tree
   const OutboxMapping* mapping = nullptr;  // set when ours and its columns serve
-  std::optional<Error> refused;            // otherwise why not: raised when a row of it comes, never before
+  std::optional<Error> refused;            // why its rows cannot be taken: raised when one comes, never before
   std::size_t columns = 0;
   std::size_t id_column = 0;  // where the id column stands, if it is there
 };

@@ -25,6 +25,7 @@ class SilenceWatch {
     limit_ = kFirst;
   }
 
+  Millis quiet_for(SteadyTime now) const { return std::chrono::duration_cast<Millis>(now - heard_at_); }
   bool should_ask(SteadyTime now) const { return now - heard_at_ >= limit_ / 3; }
   bool is_over(SteadyTime now) const { return now - heard_at_ >= limit_; }
   void timed_out() { limit_ = std::min(kMost, limit_ * 2); }

@@ -88,6 +88,7 @@ Result<void> SlotSource::open_stream() {
   RELAY_TRY(now_.session->start_streaming(config_.slot, config_.publication));
   now_.streaming = true;
   RELAY_TRY(note_slot_facts());
+  RELAY_TRY(note_wal_end());
   const auto now = clock_.now();
   now_.status_due = now;
   now_.publication_due = now + std::chrono::seconds(30);
@@ -109,6 +110,15 @@ Result<void> SlotSource::note_slot_facts() {
   if (const auto& text = rows[0][1]) std::from_chars(text->data(), text->data() + text->size(), timeout_ms);
   now_.status_interval = config_.status_interval;
   if (timeout_ms > 0) now_.status_interval = std::clamp(Millis(timeout_ms / 4), kStatusMin, config_.status_interval);
+  return {};
+}
+
+// For the lag that is shown: while there is a backlog, the stream tells only how far it has come itself.
+Result<void> SlotSource::note_wal_end() {
+  RELAY_ASSIGN(const auto rows,
+               now_.sql->query("SELECT pg_current_wal_flush_lsn()::text", {}, "look at the end of the server's WAL"));
+  if (rows.empty() || !rows[0][0]) return {};
+  now_.server_wal_end = std::max(now_.server_wal_end, parse_lsn(*rows[0][0]).value_or(Lsn{}));
   return {};
 }
 

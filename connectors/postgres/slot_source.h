@@ -63,7 +63,9 @@ class SlotSource final : public Source {
   Result<void> watch_canary();
   Result<void> watch_silence();
   Result<void> answer_server();
+  bool publication_check_is_due();
   Result<void> recheck_publication();
+  Result<void> note_wal_end();
   tl::unexpected<Error> publication_skipped() const;
   enum class Listen { nothing, stream, snapshot };
   Result<void> wait_for(Listen what, Millis wait);
@@ -88,6 +90,7 @@ class SlotSource final : public Source {
     bool streaming = false;        // START_REPLICATION succeeded
     bool started = false;          // start() was called
     bool reading = false;          // the last step read from the stream
+    bool ask = false;              // the next status update asks the server for a sign of life
     bool answer_now = false;       // the server wants a status update before the timer
     std::optional<Error> refused;  // raised when what was read before it is handed over
     Progress from;

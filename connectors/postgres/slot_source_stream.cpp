@@ -19,6 +19,7 @@ constexpr std::chrono::microseconds kGather{200};
 constexpr Millis kStepMost{10};
 constexpr std::chrono::seconds kPublicationCheck{30};
 constexpr Millis kCanaryCheck{20};
+constexpr Millis kJustNow{1'000};
 
 }  // namespace
 
@@ -165,9 +166,18 @@ Result<void> SlotSource::serve() {
   // Waiting notices the canary at once; this is for a stream so dense that nothing waits.
   if (clock_.now() >= now_.canary_due) RELAY_TRY(watch_canary());
   if (!now_.streaming) return {};
-  RELAY_TRY(answer_server());
-  if (clock_.now() >= now_.publication_due) return recheck_publication();
-  return {};
+  if (publication_check_is_due()) RELAY_TRY(recheck_publication());
+  return answer_server();
+}
+
+// The question waits for its answer, so it is asked only of a server that said something just now; one that did not is
+// asked to, with the next status update.
+bool SlotSource::publication_check_is_due() {
+  const auto now = clock_.now();
+  if (now < now_.publication_due || !now_.reading) return false;
+  if (silence_.quiet_for(now) <= kJustNow) return true;
+  now_.ask = true;
+  return false;
 }
 
 // A server that shuts down ends ordinary sessions first and then waits for its walsenders to deliver everything, which
@@ -196,9 +206,9 @@ Result<void> SlotSource::answer_server() {
   const auto now = clock_.now();
   if (now_.session->wants_write()) RELAY_TRY(now_.session->flush());
   if (!now_.answer_now && now < now_.status_due) return {};
-  const bool ask = now_.reading && silence_.should_ask(now);
+  const bool ask = now_.ask || (now_.reading && silence_.should_ask(now));
   RELAY_TRY(now_.session->send_status(now_.confirmed, clock_.unix_micros(), ask));
-  now_.answer_now = false;
+  now_.answer_now = now_.ask = false;
   now_.status_due = now + now_.status_interval;
   return {};
 }
@@ -206,6 +216,7 @@ Result<void> SlotSource::answer_server() {
 Result<void> SlotSource::recheck_publication() {
   now_.publication_due = clock_.now() + kPublicationCheck;
   auto checked = check_publication(*now_.sql, config_);
+  if (checked) checked = note_wal_end();
   if (checked) return {};
   RELAY_TRY(watch_canary());
   if (checked.error().kind != ErrorKind::transient) return checked;
