@@ -40,13 +40,25 @@ free_port() {
 
 random_word() { od -An -N12 -tx1 /dev/urandom | tr -d ' \n'; }
 
-# When a process began; tells it from a later one with the same number.
-began() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
+# When a process began, in REPLY; tells it from a later one with the same number. Empty when there is none.
+began() {
+  local stat fields
+  REPLY=''
+  { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 0
+  read -r -a fields <<<"${stat##*) }"
+  REPLY=${fields[19]}
+}
 
+# wait_until_gone OWNER DIR: until one of the two is. Looks once a second without starting a process for it.
 wait_until_gone() {
-  local owner=$1 begin
-  begin=$(began "$owner")
-  while [ -n "$begin" ] && [ "$(began "$owner")" = "$begin" ]; do sleep 0.5; done
+  local begin quiet
+  began "$1"
+  begin=$REPLY
+  exec {quiet}<> <(:)
+  while [ -n "$REPLY" ] && [ "$REPLY" = "$begin" ] && [ -d "$2" ]; do
+    read -r -t 1 -u "$quiet" || true
+    began "$1"
+  done
 }
 
 # watch_owner OWNER DIR: ends the servers when the process OWNER is gone. A process of its own, in a session of its own, so
@@ -259,7 +271,7 @@ servers_main() {
     kafka-stop) kafka_stop "$dir" "$@"; return ;;
     show) servers_show "$dir"; return ;;
     down) servers_down "$dir"; return ;;
-    down-after) wait_until_gone "$1"; servers_down "$dir"; return ;;
+    down-after) wait_until_gone "$1" "$dir"; servers_down "$dir"; return ;;
   esac
   while [ $# -gt 0 ]; do
     case "$1" in
