@@ -1,5 +1,4 @@
-// The only file that includes <regex>: it is slow to compile, and g++ 12 warns about its inside under sanitizers.
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+// The only file that includes <regex>: it is slow to compile.
 #include "relay/config/pattern.h"
 
 #include <regex>
