@@ -25,8 +25,7 @@ Result<Secret> read_option_file(const std::string& option, const std::string& pa
 }
 
 LogLevel level_of(int syslog_level) {
-  if (syslog_level <= 2) return LogLevel::error;
-  return syslog_level <= 5 ? LogLevel::warn : LogLevel::debug;
+  return syslog_level <= 5 ? LogLevel::warn : LogLevel::debug;  // what a person must act on, the relay says itself
 }
 
 }  // namespace
@@ -144,6 +143,13 @@ Result<void> ClientFactory::set_role(rd_kafka_conf_t* conf, ClientRole role, con
   return {};
 }
 
+// Files that cannot be read show as a client that cannot be created; what they are about only the sentence tells.
+Error ClientFactory::creation_error(const Failure& failure) const {
+  auto tls = failure;
+  if (failure.text.find("ssl.") != std::string::npos) tls.code = RD_KAFKA_RESP_ERR__SSL;
+  return translate(tls, "creating a Kafka client", scene());
+}
+
 Result<std::unique_ptr<Client>> ClientFactory::make(ClientRole role, const ProducerTuning& tuning) const {
   ConfHandle conf(rd_kafka_conf_new());
   auto watch = std::make_unique<Client::Watch>();
@@ -160,13 +166,17 @@ Result<std::unique_ptr<Client>> ClientFactory::make(ClientRole role, const Produ
     rd_kafka_conf_enable_sasl_queue(conf.get(), 1);
     rd_kafka_conf_set_oauthbearer_token_refresh_cb(conf.get(), &Client::refresh_token);
   }
-  rd_kafka_conf_interceptor_add_on_new(conf.get(), kInterceptor, &Client::on_new, watch.get());
+  const bool counts_requests = role == ClientRole::producer;
+  if (counts_requests) rd_kafka_conf_interceptor_add_on_new(conf.get(), kInterceptor, &Client::on_new, watch.get());
 
   char why[512] = "";
   ClientHandle handle(rd_kafka_new(role == ClientRole::producer ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf.get(), why,
                                    sizeof why));
-  if (!handle) return fail(translate({rd_kafka_last_error(), why}, "creating a Kafka client", scene()));
-  (void)conf.release();  // the client owns it now
+  const auto code = rd_kafka_last_error();
+  // The client owns the configuration now. When there is no client, librdkafka has freed the interceptors of the
+  // configuration all the same, and destroying it would free them again: better a few kilobytes lost.
+  if (handle || counts_requests) (void)conf.release();
+  if (!handle) return fail(creation_error({code, why}));
   if (watch->oidc) ErrorHandle ignored(rd_kafka_sasl_background_callbacks_enable(handle.get()));
   return std::unique_ptr<Client>(new Client(std::move(watch), std::move(handle)));
 }

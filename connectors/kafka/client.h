@@ -87,6 +87,7 @@ class ClientFactory {
  private:
   using Options = std::vector<std::pair<std::string, Secret>>;
   Result<Options> effective_options() const;
+  Error creation_error(const Failure& failure) const;
   Result<void> set_options(rd_kafka_conf_t* conf, const Options& options) const;
   Result<void> set_role(rd_kafka_conf_t* conf, ClientRole role, const ProducerTuning& tuning) const;
   Result<void> set(rd_kafka_conf_t* conf, const std::string& name, const std::string& value) const;

@@ -14,6 +14,7 @@ constexpr Millis kReachWithin{10'000};
 constexpr Millis kAnswerWithin{5'000};
 constexpr Millis kQuestion{2'000};
 constexpr int kRdkafka212 = 0x020c0000;
+constexpr int kRdkafkaScramMended = 0x02060100;
 
 std::int64_t number(const std::map<std::string, std::string>& settings, const std::string& name, std::int64_t otherwise) {
   const auto found = settings.find(name);
@@ -60,6 +61,11 @@ class Examination {
     else
       add(Severity::note, "tls_not_used", "connection", "events and passwords cross the network unencrypted",
           "librdkafka: {security.protocol: SSL} or SASL_SSL, with ssl.ca.location");
+    const auto mechanism = config_.option("sasl.mechanism") + config_.option("sasl.mechanisms");
+    if (mechanism.starts_with("SCRAM") && rd_kafka_version() < kRdkafkaScramMended)
+      add(Severity::note, "scram_old_library", "librdkafka " + std::string(rd_kafka_version_str()),
+          "its SCRAM works with brokers before Kafka 4.0 only; newer ones answer as if the password were wrong",
+          "librdkafka 2.6.1 or newer, or PLAIN over TLS, or client certificates");
     if (config_.transactional_id_prefix.empty())
       add(Severity::note, "no_transactional_id_prefix", "transactional id " + config_.transactional_id(0),
           "a copy of this installation that uses the same brokers would fence it", "transactional_id_prefix: <name of this installation>-");

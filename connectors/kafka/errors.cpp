@@ -31,9 +31,19 @@ Verdict authorization_verdict(int code, const Scene& s) {
   }
 }
 
+// Up to 2.6.0 librdkafka sends a nonce that brokers from Kafka 4.0 on refuse as a wrong password.
+std::string authentication_hint(const Scene& s) {
+  constexpr int kScramMended = 0x02060100;
+  const auto mechanism = s.config.option("sasl.mechanism") + s.config.option("sasl.mechanisms");
+  if (mechanism.starts_with("SCRAM") && rd_kafka_version() < kScramMended)
+    return "check sasl.username and the password; if they are right and the brokers run Kafka 4.0 or newer: SCRAM of "
+           "librdkafka " + std::string(rd_kafka_version_str()) +
+           " does not work with them, use librdkafka 2.6.1 or newer, or PLAIN over TLS, or client certificates";
+  return "check sasl.mechanism, sasl.username and the password of the sink";
+}
+
 Verdict connection_verdict(int code, const Scene& s) {
-  if (is_authentication(code))
-    return {unless_connected(s), "auth_failed", "check sasl.mechanism, sasl.username and the password of the sink"};
+  if (is_authentication(code)) return {unless_connected(s), "auth_failed", authentication_hint(s)};
   if (is_tls(code))
     return {unless_connected(s), "tls_failed",
             "check security.protocol, ssl.ca.location and the broker's certificate: "

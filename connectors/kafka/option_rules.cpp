@@ -1,7 +1,9 @@
 #include "connectors/kafka/option_rules.h"
 
 #include <array>
-#include <utility>
+#include <cstdio>
+#include <cstdlib>
+#include <sstream>
 #include <vector>
 
 #include "connectors/kafka/kafka_handles.h"
@@ -65,25 +67,26 @@ const Owned* owned(std::string_view name) {
   return nullptr;
 }
 
-template <typename Dump>
-void add_names(Dump dump, std::vector<std::string>& names) {
-  std::size_t count = 0;
-  const char** pairs = dump(&count);
-  for (std::size_t i = 0; i + 1 < count; i += 2) names.emplace_back(pairs[i]);
-  rd_kafka_conf_dump_free(pairs, count);
-}
+bool is_for_programs(const std::string& name) { return name.ends_with("_cb") || name == "opaque"; }
 
 // Every option that librdkafka knows and that we let through.
+// Its table of properties is the only list with all names: dumps of a configuration leave out what has no value.
 std::vector<std::string> allowed_names() {
-  std::vector<std::string> all;
-  const ConfHandle conf(rd_kafka_conf_new());
-  const TopicConfHandle topic(rd_kafka_topic_conf_new());
-  add_names([&](std::size_t* n) { return rd_kafka_conf_dump(conf.get(), n); }, all);
-  add_names([&](std::size_t* n) { return rd_kafka_topic_conf_dump(topic.get(), n); }, all);
-  for (const auto name : kOidc) all.emplace_back(name);
   std::vector<std::string> allowed;
-  for (auto& name : all)
-    if (!owned(name) && !name.ends_with("_cb") && name != "opaque") allowed.push_back(std::move(name));
+  char* text = nullptr;
+  std::size_t size = 0;
+  FILE* table = open_memstream(&text, &size);
+  if (!table) return allowed;
+  rd_kafka_conf_properties_show(table);
+  std::fclose(table);
+  std::istringstream lines(std::string(text, size));
+  std::free(text);
+  for (std::string line; std::getline(lines, line);) {
+    const auto name = line.substr(0, line.find_first_of(" |"));
+    if (!name.empty() && line.find('|') != std::string::npos && !owned(name) && !is_for_programs(name))
+      allowed.push_back(name);
+  }
+  for (const auto name : kOidc) allowed.emplace_back(name);
   return allowed;
 }
 
@@ -97,8 +100,6 @@ std::optional<OptionProblem> check_oidc(const std::string& name, const std::stri
   if (name != "sasl.oauthbearer.method" || value == "oidc" || value == "default") return std::nullopt;
   return OptionProblem{"the value of " + name + " is neither default nor oidc", "write oidc"};
 }
-
-bool is_unset_only(const std::string& name) { return name.ends_with("_cb") || name == "opaque"; }
 
 }  // namespace
 
@@ -118,16 +119,18 @@ std::optional<OptionProblem> check_option_name(const std::string& name) {
   if (const auto* o = owned(name))
     return OptionProblem{"option " + name + " belongs to the relay: " + std::string(o->reason), "remove it"};
   if (is_oidc_option(name)) return std::nullopt;
-  for (const auto& known : allowed_names())
-    if (known == name) return std::nullopt;
-  return is_unset_only(name) ? OptionProblem{"option " + name + " is for programs", "remove it"} : unknown(name);
+  if (is_for_programs(name)) return OptionProblem{"option " + name + " is for programs", "remove it"};
+  const ConfHandle conf(rd_kafka_conf_new());
+  char reason[512];
+  if (rd_kafka_conf_set(conf.get(), name.c_str(), "", reason, sizeof reason) == RD_KAFKA_CONF_UNKNOWN) return unknown(name);
+  return std::nullopt;
 }
 
 std::optional<OptionProblem> check_option(const std::string& name, const std::string& value) {
   if (const auto* o = owned(name))
     return OptionProblem{"option " + name + " belongs to the relay: " + std::string(o->reason), "remove it"};
   if (is_oidc_option(name)) return check_oidc(name, value);
-  if (is_unset_only(name)) return OptionProblem{"option " + name + " is for programs", "remove it"};
+  if (is_for_programs(name)) return OptionProblem{"option " + name + " is for programs", "remove it"};
   const ConfHandle conf(rd_kafka_conf_new());
   char reason[512] = "";
   switch (rd_kafka_conf_set(conf.get(), name.c_str(), value.c_str(), reason, sizeof reason)) {

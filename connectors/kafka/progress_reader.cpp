@@ -66,7 +66,7 @@ ProgressReader::Step ProgressReader::connect() {
 ProgressReader::Step ProgressReader::look_up(Millis wait) {
   const auto state = look_up_topic(*observer_, topic_, deadline_.slice(wait));
   if (state.kind == TopicState::Kind::failed) {
-    last_failure_ = state.failure;
+    if (last_failure_.code == 0) last_failure_ = state.failure;  // what a connection said tells more
     if (state.failure.code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
       return failed(explain(state.failure, "looking up the progress topic"));
     return std::nullopt;
@@ -97,10 +97,13 @@ ProgressReader::Step ProgressReader::judge(const AdminRequest::Answer& answer) {
     log_.warn("progress_topic_unverified",
               "the settings of the progress topic cannot be checked: DescribeConfigs is not allowed",
               {{"topic", topic_}, {"hint", acl_for_progress_topic(clients_.config(), false)}});
-  } else if (answer.failure.code) {
+  } else if (explain(answer.failure, "").code == "broker_unreachable") {
     last_failure_ = answer.failure;
-    stage_ = Stage::look_up;  // the broker went away; begin again
+    stage_ = Stage::look_up;  // begin again
     return std::nullopt;
+  } else if (answer.failure.code) {
+    log_.warn("progress_topic_unverified", "the settings of the progress topic cannot be checked: " + answer.failure.text,
+              {{"topic", topic_}});
   }
   const auto verdict = judge_progress_topic(1, answer.settings);
   if (!verdict.refusals.empty())

@@ -40,10 +40,10 @@ Component component() {
   all.name = "postgres";
   all.sources = {slot_spec()};
   all.progress_store = [](const BuildContext& context) -> Result<std::unique_ptr<ProgressStore>> {
-    return make_progress_store(connection_config(context), context.log);
+    return make_progress_store(connection_config(context), context.log, slot_source_config(context).create_tables);
   };
   all.dead_letter_store = [](const BuildContext& context) -> Result<std::unique_ptr<DeadLetterStore>> {
-    return make_dead_letter_store(connection_config(context), context.log);
+    return make_dead_letter_store(connection_config(context), context.log, slot_source_config(context).create_tables);
   };
   return all;
 }

@@ -37,6 +37,7 @@ struct PipelineOptions {
   std::uint64_t backoff_seed = 0;                // 0: random
   Millis standby_interval{500};                  // how often a standby tries to take the lock
   Millis open_timeout{60'000};                   // for the sink to connect, fence and find its progress
+  Millis peek_timeout{10'000};                   // for the look at progress before the lock is taken
   Millis rewrite_interval{24h};                  // stored progress is renewed, or brokers forget idle producers
 };
 

@@ -105,7 +105,7 @@ bool SinkWorker::end(std::optional<Error> error, bool unknown, std::optional<Pro
 }
 
 bool SinkWorker::peek() {
-  auto stored = store_ ? store_->load(options_.name) : sink_->peek_progress(options_.open_timeout, stop_token());
+  auto stored = store_ ? store_->load(options_.name) : sink_->peek_progress(options_.peek_timeout, stop_token());
   if (!stored) return end(std::move(stored).error());
   return end(std::nullopt, false, std::move(*stored));
 }
