@@ -16,6 +16,7 @@ class PgRecvlogical:
 
     key = "pg_recvlogical"
     title = "pg_recvlogical to /dev/null"
+    pipelines = 1
     slot = "bench_pg_recvlogical"
 
     def __init__(self, world):
@@ -43,6 +44,7 @@ class DecodeOnly:
 
     key = "decode_only"
     title = "decoding alone, on the server"
+    pipelines = 1
 
     def __init__(self, world):
         self._world = world
