@@ -104,7 +104,9 @@ class FakeSink final : public Sink {
   void submit(const Batch& batch) override { batch_ = &batch; }
   std::optional<Delivery> step(Millis wait) override {
     const lock_guard lock(world_->mutex);
-    if (batch_ == nullptr || (world_->sink_hangs && !batch_->empty())) {
+    const bool hangs = batch_ != nullptr && world_->sink_hangs && !batch_->empty();
+    if (hangs) world_->hanging = true;
+    if (batch_ == nullptr || hangs) {
       std::this_thread::sleep_for(std::min(wait, Millis{5}));
       return std::nullopt;
     }

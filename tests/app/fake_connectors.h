@@ -1,6 +1,7 @@
 // A source and sinks in memory, and a catalog of them, so that commands run without database and broker.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -18,7 +19,8 @@ struct World {
   std::optional<Error> inspect_error;      // what the source answers instead
   std::optional<Error> build_error;        // what building the source answers instead
   Findings source_findings, sink_findings;
-  bool sink_hangs = false;  // never acknowledges
+  std::atomic<bool> hanging = false;  // set when it does
+  bool sink_hangs = false;            // never acknowledges
   std::uint64_t delivered = 0;
 };
 

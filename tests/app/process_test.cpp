@@ -24,9 +24,9 @@ struct Ended {
   std::string err;
 };
 
-// Runs `body` in a child; `meanwhile(pid)` in this process.
-template <typename Body, typename Meanwhile>
-Ended in_child(Body body, Meanwhile meanwhile) {
+// Runs `body` in a child.
+template <typename Body>
+Ended in_child(Body body) {
   int ends[2];
   REQUIRE(::pipe(ends) == 0);
   std::cout.flush();  // or the child would write it once more
@@ -39,7 +39,6 @@ Ended in_child(Body body, Meanwhile meanwhile) {
     ::_exit(99);
   }
   ::close(ends[1]);
-  meanwhile(pid);
   Ended ended;
   char chunk[4096];
   for (ssize_t n = 0; (n = ::read(ends[0], chunk, sizeof chunk)) > 0;)
@@ -49,10 +48,6 @@ Ended in_child(Body body, Meanwhile meanwhile) {
   ::waitpid(pid, &status, 0);
   if (WIFEXITED(status)) ended.code = WEXITSTATUS(status);
   return ended;
-}
-template <typename Body>
-Ended in_child(Body body) {
-  return in_child(body, [](pid_t) {});
 }
 
 }  // namespace
@@ -89,18 +84,21 @@ TEST_CASE("writing to a closed pipe does not end the process") {
 
 TEST_CASE("a second signal ends a run at once with 75") {
   const ConfigFile file(kOrders);
-  const auto ended = in_child(
-      [&] {
-        const auto world = std::make_shared<World>();
-        world->sink_hangs = true;
-        try_command(world, {"run", "-c", file.path()});
-      },
-      [](pid_t pid) {
-        std::this_thread::sleep_for(Millis{500});
-        ::kill(pid, SIGTERM);
-        std::this_thread::sleep_for(Millis{200});
-        ::kill(pid, SIGINT);
-      });
+  const auto ended = in_child([&] {
+    const auto world = std::make_shared<World>();
+    world->sink_hangs = true;
+    std::thread sender([world] {
+      sigset_t all;  // this thread is older than the program's, and must not be the one that gets the signals
+      ::sigfillset(&all);
+      ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+      while (!world->hanging) std::this_thread::sleep_for(Millis{2});
+      ::kill(::getpid(), SIGTERM);
+      std::this_thread::sleep_for(Millis{100});
+      ::kill(::getpid(), SIGINT);
+    });
+    try_command(world, {"run", "-c", file.path()});
+    sender.join();
+  });
   CHECK(ended.code == 75);
 }
 
