@@ -102,6 +102,7 @@ main() {
   done
   install_packages "${wanted[@]}"
   java_install
+  case " $* " in *" test "*) java_fetch_jars "$java_scram_kafka_version" ;; esac
 }
 
 main "$@"

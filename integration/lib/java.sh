@@ -2,29 +2,34 @@
 
 java_sources=$(cd "$(dirname "${BASH_SOURCE[0]}")/../java" && pwd)
 java_cache=${OUTBOX_RELAY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/outbox-relay}
-java_kafka_version=$(sed -n '/<artifactId>kafka_2.13</{n;s/.*<version>\(.*\)<.*/\1/p}' "$java_sources/pom.xml")
+java_kafka_version=$(sed -n 's/.*<kafka.version>\(.*\)<.*/\1/p' "$java_sources/pom.xml")
+java_scram_kafka_version=$(sed -n 's/.*<kafka.scram.version>\(.*\)<.*/\1/p' "$java_sources/pom.xml")
 # The contents of the inputs name the folders, so that a new version is fetched or compiled again by itself.
-java_jars=$java_cache/kafka-$java_kafka_version-$(sha256sum <"$java_sources/pom.xml" | cut -c1-8)
+java_jars_of() { printf '%s' "$java_cache/kafka-$1-$(sha256sum <"$java_sources/pom.xml" | cut -c1-8)"; }
+java_jars=$(java_jars_of "$java_kafka_version")
 java_classes=$java_cache/audit-$(cat "$java_sources"/*.java "$java_sources/pom.xml" | sha256sum | cut -c1-8)
 java_maven_plugin=org.apache.maven.plugins:maven-dependency-plugin:3.6.1
 
-# Class path of the broker, in a stable order: a shared class archive is only good for the very same one.
+# java_class_path [VERSION]: of the broker and the client.
 java_class_path() {
-  local jars=("$java_jars"/*.jar)
+  local jars=("$(java_jars_of "${1:-$java_kafka_version}")"/*.jar)
   (IFS=:; printf '%s' "${jars[*]}")
 }
 
+# java_fetch_jars VERSION
 java_fetch_jars() {
-  [ -d "$java_jars" ] && return
-  local part=$java_jars.part.$$
-  say "fetching the jars of Kafka $java_kafka_version through Maven (43 MB, once)"
+  local jars part
+  jars=$(java_jars_of "$1")
+  part=$jars.part.$$
+  [ -d "$jars" ] && return
+  say "fetching the jars of Kafka $1 through Maven (about 45 MB, once)"
   mkdir -p "$part"
-  if ! mvn -q -B -f "$java_sources/pom.xml" -Dmaven.repo.local="$part/repository" \
+  if ! mvn -q -B -f "$java_sources/pom.xml" -Dkafka.version="$1" -Dmaven.repo.local="$part/repository" \
     "$java_maven_plugin:copy-dependencies" -DincludeScope=runtime -DoutputDirectory="$part/jars" >"$part/log" 2>&1; then
     show_file_end "$part/log"
-    die "Maven could not fetch Kafka $java_kafka_version"
+    die "Maven could not fetch Kafka $1"
   fi
-  mv "$part/jars" "$java_jars"
+  mv "$part/jars" "$jars"
   rm -rf "$part"
 }
 
@@ -45,7 +50,7 @@ java_compile() {
 
 java_install() {
   mkdir -p "$java_cache"
-  java_fetch_jars
+  java_fetch_jars "$java_kafka_version"
   java_compile
 }
 

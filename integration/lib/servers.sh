@@ -10,7 +10,8 @@
 #   --owner PID          stop the servers when this process is gone, however it went (default: nobody, they stay)
 #   --postgres KEY=VALUE  a line of postgresql.conf; only at the first start
 #   --kafka KEY=VALUE     a line of server.properties; only at the first start
-#   --sasl                a second listener with TLS, SCRAM and access control lists; user relay, password in DIR/kafka/password
+#   --sasl               a broker with a second listener for TLS, SCRAM and access control lists; user relay, password in
+#                        DIR/kafka/password; an older Kafka, see java/pom.xml
 #   --tls                 PostgreSQL with TLS; certificate in DIR/tls
 #
 # DIR/postgres/{port,url,log,data} and DIR/kafka/{port,log,data}, with --sasl also DIR/kafka/sasl_port. A server that was
@@ -140,9 +141,13 @@ make_certificate() {
 
 # ---- Kafka
 
+# kafka_java DIR WORD...: with the jars of the version that DIR was made for.
 kafka_java() {
+  local version
+  version=$(cat "$1/kafka/version")
+  shift
   exec java -Xshare:auto -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -Dorg.slf4j.simpleLogger.showDateTime=true \
-    -Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS -cp "$(java_class_path)" "$@"
+    -Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS -cp "$(java_class_path "$version")" "$@"
 }
 
 # kafka_create DIR SASL PROPERTY...
@@ -150,6 +155,7 @@ kafka_create() {
   local root=$1 dir=$1/kafka sasl=$2 port controller scram=()
   shift 2
   mkdir -p "$dir"
+  if [ "$sasl" = 1 ]; then echo "$java_scram_kafka_version"; else echo "$java_kafka_version"; fi >"$dir/version"
   free_port >"$dir/port"
   port=$(cat "$dir/port")
   controller=$(free_port)
@@ -177,7 +183,7 @@ kafka_create() {
   if [ "$sasl" = 1 ]; then
     scram=(--add-scram "SCRAM-SHA-512=[name=relay,password=$(cat "$dir/password")]")
   fi
-  (kafka_java -Xmx256m -XX:TieredStopAtLevel=1 kafka.tools.StorageTool format --standalone \
+  (kafka_java "$root" -Xmx256m -XX:TieredStopAtLevel=1 kafka.tools.StorageTool format --standalone \
     -t "$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n' | cut -c1-22)" -c "$dir/server.properties" "${scram[@]}") \
     </dev/null >"$dir/format.log" 2>&1 || { show_file_end "$dir/format.log"; die "Kafka's storage could not be formatted"; }
 }
@@ -211,7 +217,7 @@ kafka_is_running() {
 kafka_start() {
   local dir=$1/kafka tries=0
   if kafka_is_running "$1"; then return; fi
-  (kafka_java -Xms256m -Xmx512m kafka.Kafka "$dir/server.properties") </dev/null >>"$dir/log" 2>&1 &
+  (kafka_java "$1" -Xms256m -Xmx512m kafka.Kafka "$dir/server.properties") </dev/null >>"$dir/log" 2>&1 &
   echo $! >"$dir/pid"
   until port_is_taken "$(cat "$dir/port")"; do
     sleep 0.1
