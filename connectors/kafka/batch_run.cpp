@@ -1,5 +1,7 @@
 #include "connectors/kafka/batch_run.h"
 
+#include <algorithm>
+
 #include "relay/pipeline/progress_json.h"
 
 namespace relay::connectors::kafka {
@@ -95,15 +97,10 @@ BatchRun::Step BatchRun::on_failed_deliveries() {
     blamed.find_culprit = !parts_.one_event_per_record_batch;
     return abort_with(std::move(blamed));
   }
-  const FailedMessage* cause = &failed.front();
-  for (const auto& f : failed)
-    if (!is_collateral(f.code)) {
-      cause = &f;
-      break;
-    }
-  if (is_unknown_topic(cause->code))
-    for (auto* topic : scratch_.used) parts_.topics.forget_standing(*topic);
-  auto error = explain({cause->code, ""}, "delivering a batch", topic_of(cause->tag));
+  const auto cause = std::find_if(failed.begin(), failed.end(), [](const auto& f) { return !is_collateral(f.code); });
+  // All of them were only given up with the transaction: why that failed, a commit tells, which it refuses.
+  auto error = cause == failed.end() ? explain(parts_.producer.commit(Millis{0}).failure, "delivering a batch")
+                                     : explain({cause->code, ""}, "delivering a batch", topic_of(cause->tag));
   if (error.kind == ErrorKind::rejected) error.kind = ErrorKind::fatal;  // the progress record itself was refused
   return abort_with(std::move(error));
 }
@@ -212,7 +209,6 @@ bool BatchRun::produce_events() {
       reject(next_, error.code, error.message);
       continue;
     }
-    if (is_unknown_topic(code)) parts_.topics.forget_standing(*scratch_.targets[next_]);
     abort_with(std::move(error));
     return true;
   }

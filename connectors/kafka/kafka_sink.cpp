@@ -53,6 +53,7 @@ Result<std::optional<Progress>> KafkaSink::read_progress(Millis timeout, std::st
 
 Result<void> KafkaSink::open(Millis timeout, std::stop_token stop) {
   close();
+  topics_.forget_standings();
   const Deadline deadline(clock_, timeout, stop);
   single_ = false;
   ProducerStart start(clients_, tuning(), deadline);

@@ -32,13 +32,17 @@ void TopicDirectory::detach() {
   creating_.reset();
   for (auto& [name, topic] : topics_) topic->handle.reset();
   // Only now: until the producer is gone, librdkafka's own topics point to these entries.
-  std::erase_if(topics_, [](const auto& entry) { return entry.second->standing != Topic::Standing::usable; });
+  std::erase_if(topics_, [](const auto& entry) { return entry.second->partitions == 0; });
   client_ = nullptr;
+}
+
+void TopicDirectory::forget_standings() {
+  for (auto& [name, topic] : topics_) topic->standing = Topic::Standing::unknown;
 }
 
 bool TopicDirectory::crowded() const {
   if (topics_.size() <= kEntriesMax) return false;
-  const auto useless = [](const auto& entry) { return entry.second->standing != Topic::Standing::usable; };
+  const auto useless = [](const auto& entry) { return entry.second->partitions == 0; };
   return static_cast<std::size_t>(std::count_if(topics_.begin(), topics_.end(), useless)) > kEntriesMax;
 }
 

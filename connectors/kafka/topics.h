@@ -34,7 +34,7 @@ class TopicDirectory {
 
   // A new producer: topics keep their standing, handles are made anew when needed.
   void attach(Client& client);
-  void detach();  // before the producer is destroyed; forgets what is not usable
+  void detach();  // before the producer is destroyed; forgets what never was usable
   // Names come from data; those that lead nowhere must not fill the memory. True: a new producer is due.
   bool crowded() const;
 
@@ -46,8 +46,9 @@ class TopicDirectory {
   // Makes every topic usable, missing or failed. nullopt: call again; an error: nobody answered.
   std::optional<Result<void>> settle(std::vector<Topic*>& topics, Millis wait);
 
-  // Something went wrong: look again before the next event.
-  void forget_standing(Topic& topic) { topic.standing = Topic::Standing::unknown; }
+  // Something went wrong: every topic is looked up again before its next event, so that one that was deleted does not
+  // make transaction after transaction fail.
+  void forget_standings();
 
   // True when the number of partitions of a topic is not the one noted before; notes and logs it.
   bool partitions_changed(Topic& topic);
