@@ -81,10 +81,10 @@ def test_standard_output_repeats_but_never_loses_after_kills(make_world, postgre
     world = make_world(postgres, None)
     world.sql(f"GRANT CREATE ON DATABASE {world.name} TO relay")
     config = with_sink(world, {"type": "stdout"}, source={"create": ["slot", "tables"]}, batch={"events": 100})
-    world.emit_in_bulk(10_000)
     out = world.directory / "stdout.jsonl"
     with open(out, "ab") as stdout:
         for _ in range(5):
+            world.emit_in_bulk(10_000)
             size = out.stat().st_size
             relay = world.start(config, stdout=stdout)
             wait_for(lambda: out.stat().st_size > size or not relay.alive(), f"new lines\n{relay.tail()}", every=0.01)
