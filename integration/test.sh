@@ -59,7 +59,7 @@ run_tests() {
 run_fuzzers() {
   local seconds=30 fuzzer name corpus
   if [ "$all" = 1 ]; then seconds=600; fi
-  build_preset fuzz || { failed=$((failed + 1)); return 0; }
+  build_preset fuzz -- fuzzers || { failed=$((failed + 1)); return 0; }
   for fuzzer in "$build_root"/build/fuzz/tests/fuzz_*; do
     [ -x "$fuzzer" ] || continue
     name=$(basename "$fuzzer")
