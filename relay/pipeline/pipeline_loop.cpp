@@ -47,6 +47,11 @@ Millis PipelineLoop::step(Millis wait) {
   return Millis{0};
 }
 
+Error PipelineLoop::overtaken() const {
+  return {ErrorKind::transient, "start_overtaken",
+          "starting pipeline " + options_.name + ": another instance changed slot or progress meanwhile", ""};
+}
+
 // ---- the start -------------------------------------------------------------------------------------------------------
 
 // (a) What the database says, and a read-only look at progress.
@@ -68,8 +73,16 @@ Millis PipelineLoop::await_peek() {
   auto outcome = sink_.take();
   if (!outcome) return kServe;
   if (outcome->error) return leave(std::move(*outcome->error));
-  const auto action = decide_start(source_state_, outcome->progress, options_.name, sink_.cluster_id());
-  if (!action) return leave(action.error());
+  auto action = decide_start(source_state_, outcome->progress, options_.name, sink_.cluster_id());
+  if (!action) {
+    // Another instance may have gone on between the two looks, so that they do not belong together. What is refused with
+    // the database as it was before that look at progress and as it is after it is refused for good.
+    auto state = source_.inspect();
+    if (!state) return leave(std::move(state).error());
+    const auto again = decide_start(*state, outcome->progress, options_.name, sink_.cluster_id());
+    if (!again && again.error().code == action.error().code) return leave(action.error());
+    return leave(overtaken());
+  }
   acquired_for_ = *action == StartAction::resume ? AcquireFor::streaming : AcquireFor::creation;
   state_ = State::acquiring;
   return Millis{0};
@@ -117,8 +130,7 @@ Millis PipelineLoop::decide() {
   if (!action) return leave(action.error());
   action_ = *action;
   if ((action_ == StartAction::resume) != (acquired_for_ == AcquireFor::streaming))
-    return leave(Error{ErrorKind::transient, "start_overtaken",
-                       "starting pipeline " + options_.name + ": another instance changed slot or progress meanwhile", ""});
+    return leave(overtaken());
   if (enqueued_.sequence < delivered_sequence_)
     return leave(Error{ErrorKind::corrupt, "progress_went_back",
                        "starting pipeline " + options_.name + ": stored is sequence " + std::to_string(enqueued_.sequence) +
@@ -135,12 +147,23 @@ Millis PipelineLoop::decide() {
   return started ? Millis{0} : leave(std::move(started).error());
 }
 
-Millis PipelineLoop::await_creation_note(Millis wait) {
-  if (auto served = source_.step(nullptr, wait); !served) return leave(std::move(served).error());
+// True once the note is stored; the sink is watched like with any batch.
+Result<bool> PipelineLoop::noted(Millis wait) {
+  RELAY_TRY(source_.step(nullptr, wait));
   auto outcome = sink_.take();
-  if (!outcome) return Millis{0};
-  if (outcome->error) return leave(std::move(*outcome->error));
+  if (!outcome) {
+    RELAY_TRY(watch_sink());
+    return false;
+  }
   draining_ = nullptr;
+  if (outcome->error) return tl::unexpected(std::move(*outcome->error));
+  return true;
+}
+
+Millis PipelineLoop::await_creation_note(Millis wait) {
+  const auto stored = noted(wait);
+  if (!stored) return leave(stored.error());
+  if (!*stored) return Millis{0};
   state_ = State::creating;
   return Millis{0};
 }
@@ -160,11 +183,9 @@ Millis PipelineLoop::create() {
 }
 
 Millis PipelineLoop::await_start_note(Millis wait) {
-  if (auto served = source_.step(nullptr, wait); !served) return leave(std::move(served).error());
-  auto outcome = sink_.take();
-  if (!outcome) return Millis{0};
-  if (outcome->error) return leave(std::move(*outcome->error));
-  draining_ = nullptr;
+  const auto stored = noted(wait);
+  if (!stored) return leave(stored.error());
+  if (!*stored) return Millis{0};
   log_.info("slot_created", "created the slot",
             {{"slot", note_.slot}, {"consistent_point", to_string(note_.end_lsn)},
              {"initial_rows", note_.state == ProgressState::snapshot}});
@@ -191,6 +212,7 @@ Result<void> PipelineLoop::start_from(Progress progress) {
   filling_->clear(kKeepBytes);
   draining_ = nullptr;
   stored_at_ = clock_.now();
+  unknown_outcome_ = false;  // what was stored has been read
   state_ = State::running;
   {
     const std::lock_guard lock(status_mutex_);

@@ -47,6 +47,7 @@ class PipelineLoop {
   Millis acquire();
   Millis await_open(Millis wait);
   Millis decide();
+  Result<bool> noted(Millis wait);
   Millis await_creation_note(Millis wait);
   Millis create();
   Millis await_start_note(Millis wait);
@@ -72,6 +73,7 @@ class PipelineLoop {
   Millis back_off();
   void end(PipelineExit exit);
 
+  Error overtaken() const;
   Progress identity() const;
   void write_note(Progress progress, State next);
   void set_phase(PipelinePhase phase);
