@@ -76,8 +76,9 @@ void prepare_process() noexcept {
   ::mallopt(M_MMAP_THRESHOLD, 2 * 1024 * 1024);
   ::mallopt(M_TRIM_THRESHOLD, 8 * 1024 * 1024);
 
-  // A broken connection or a closed standard output is an error of write(), not the end of the process.
+  // A broken connection, a closed standard output or a file at its limit is an error of write(), not the process' end.
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
 
   std::array<void*, 1> warm_up{};
   ::backtrace(warm_up.data(), 1);  // loads what it needs now, since a signal handler must not

@@ -17,6 +17,9 @@
 namespace relay::app {
 namespace {
 
+// timeout(1) and a terminal signal the process and then its group: the same signal, twice at once.
+constexpr Millis kSameSignal{200};
+
 sigset_t current_mask() {
   sigset_t mask;
   ::pthread_sigmask(SIG_BLOCK, nullptr, &mask);
@@ -73,6 +76,8 @@ void Stopper::stop(const std::string& reason) {
 void Stopper::watch(const std::stop_token& done) {
   ::pthread_setname_np(::pthread_self(), "signals");
   std::optional<SteadyTime> until;
+  int first = 0;
+  SteadyTime first_at{};
   while (!done.stop_requested()) {
     if (stopping_ && !until) until = system_clock().now() + bound_;
     int wait = -1;
@@ -83,7 +88,11 @@ void Stopper::watch(const std::stop_token& done) {
     if ((fds[1].revents & POLLIN) != 0) waker_.clear();
     const auto signal = read_signal(signals_);
     if (!signal) continue;
+    const auto now = system_clock().now();
+    if (*signal == first && now - first_at < kSameSignal) continue;
     if (stopping_) give_up("a second signal (" + name_of(*signal) + ")");
+    first = *signal;
+    first_at = now;
     stop(name_of(*signal));
   }
 }

@@ -18,7 +18,7 @@ namespace relay::app {
 // from a file descriptor, and nothing runs inside a signal handler.
 // The destructor gives the signals back, so that Ctrl-C ends the program while a question waits on the terminal.
 // The first signal requests the stop. A second one, or `bound` later, ends the process at once with exit code 75: what
-// was under way is decided by the next start.
+// was under way is decided by the next start. The same signal within 200 ms is not a second one.
 class Stopper {
  public:
   explicit Stopper(Logger log, Millis bound = Millis{9500});

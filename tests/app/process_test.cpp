@@ -2,10 +2,12 @@
 #include "relay/app/process.h"
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
 #include <iostream>
 #include <stdexcept>
 #include <thread>
@@ -78,6 +80,30 @@ TEST_CASE("writing to a closed pipe does not end the process") {
     ::close(ends[0]);
     [[maybe_unused]] const auto n = ::write(ends[1], "x", 1);
     ::_exit(7);
+  });
+  CHECK(ended.code == 7);
+}
+
+TEST_CASE("a signal that is sent to the process and to its group counts once") {
+  const auto ended = in_child([] {
+    Stopper stopper({});
+    ::kill(::getpid(), SIGTERM);
+    while (!stopper.token().stop_requested()) std::this_thread::yield();
+    ::kill(::getpid(), SIGTERM);
+    std::this_thread::sleep_for(Millis{300});
+    ::_exit(5);
+  });
+  CHECK(ended.code == 5);
+}
+
+TEST_CASE("a file at its size limit is an error, not the end of the process") {
+  const auto ended = in_child([] {
+    prepare_process();
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_FSIZE, &none);
+    std::FILE* file = std::tmpfile();
+    const bool written = ::write(::fileno(file), "x", 1) == 1;
+    ::_exit(written ? 8 : 7);
   });
   CHECK(ended.code == 7);
 }
