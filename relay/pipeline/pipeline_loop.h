@@ -41,7 +41,12 @@ class PipelineLoop {
     backing_off, ended
   };
 
-  // The start, one function a state.
+  // Arena memory that a batch keeps between uses; more is given back after an unusually large batch.
+  static constexpr std::size_t kKeepBytes = 8u << 20;
+  // How long a step may wait when nothing calls for attention sooner; any wake() ends it.
+  static constexpr Millis kServe{100};
+
+  // The start, one function a state (pipeline_start.cpp).
   Millis inspect();
   Millis await_peek();
   Millis acquire();
