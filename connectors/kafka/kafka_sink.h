@@ -68,6 +68,7 @@ class KafkaSink final : public Sink {
 
   const Batch* batch_ = nullptr;            // submitted, its Delivery not returned
   std::optional<BatchRun> run_;
+  SteadyTime committed_at_{};               // when the last transaction ended
   Renewal renewal_ = Renewal::none;
   std::optional<ProducerStart> starting_;
   std::optional<ProgressReader> comparing_;

@@ -132,6 +132,14 @@ class SteadyLoad:
             time.sleep(0.1)
         raise Failed(f"the relay did not begin to read within 30 s{self._relay.log_end()}")
 
+    def warm_up(self):
+        """The broker's virtual machine compiles its code first: for half a minute each transaction takes ten times as long."""
+        say("warming up")
+        command = [POSTGRES_BIN / "pgbench", "-n", "-M", "prepared", "-R", 1000, "-T", 40, "-c", self.CLIENTS]
+        load = self._world.process([*command, "-f", self._script, self._database.url], "pgbench_warm_up")
+        load.wait(70)
+        load.succeeded()
+
     def at(self, rate):
         """The numbers of one run at so many transactions per second."""
         seconds = self.WARM_UP_SECONDS + self._seconds + 2
@@ -173,6 +181,7 @@ class SteadyLoad:
 
 def latency(world, options):
     load = SteadyLoad(world, options.latency_seconds)
+    load.warm_up()
     runs = {rate: [] for rate in RATES}
     for number in range(options.runs_of("latency")):
         for rate in RATES:
