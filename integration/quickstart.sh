@@ -100,9 +100,10 @@ say "$(sql -c 'SELECT count(*) FROM outbox') rows are in its outbox."
 say_step "The relay, with this configuration"
 cp "$here/shop/outbox-relay.yaml" "$config"
 sed 's/^/        | /' "$config"
+: >"$work/watched"  # so that it is there for tail
 child java -Xshare:auto -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=error \
   -cp "$java_classes:$(java_class_path)" Audit watch --bootstrap "$BOOTSTRAP_SERVERS" --from start --pause 800 \
-  --indent '        ' >"$work/watched" 2>&1 &
+  --indent '        ' >>"$work/watched" 2>&1 &
 watcher=$!
 start_relay
 

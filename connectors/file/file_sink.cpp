@@ -23,10 +23,10 @@ constexpr std::size_t kWriteBytes = 256 * 1024;
 FileSink::FileSink(std::string pipeline, std::string path, Clock& clock, Logger log)
     : pipeline_(std::move(pipeline)), path_(std::move(path)), clock_(clock), log_(std::move(log)) {}
 
-Result<std::optional<Progress>> FileSink::peek_progress(Millis, std::stop_token) {
+Result<PeekedProgress> FileSink::peek_progress(Millis, std::stop_token) {
   RELAY_ASSIGN(const auto found, read_progress_file(path_));
-  if (!found) return std::nullopt;
-  return found->progress;
+  if (!found) return PeekedProgress{};
+  return PeekedProgress{found->progress};
 }
 
 Result<void> FileSink::open(Millis, std::stop_token) {

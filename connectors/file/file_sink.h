@@ -19,7 +19,7 @@ class FileSink final : public Sink {
   ~FileSink() override { close(); }
 
   bool stores_progress() const override { return true; }
-  Result<std::optional<Progress>> peek_progress(Millis timeout, std::stop_token stop) override;
+  Result<PeekedProgress> peek_progress(Millis timeout, std::stop_token stop) override;
   // Local work only, so time-out and stop have no say here. Kind busy, code file_locked, while another sink has it
   // open.
   Result<void> open(Millis timeout, std::stop_token stop) override;

@@ -35,7 +35,7 @@ std::size_t slice_for(const struct stat& info) {
 
 }  // namespace
 
-Result<std::optional<Progress>> StdoutSink::peek_progress(Millis, std::stop_token) { return std::nullopt; }
+Result<PeekedProgress> StdoutSink::peek_progress(Millis, std::stop_token) { return PeekedProgress{}; }
 Result<std::optional<Progress>> StdoutSink::read_progress(Millis, std::stop_token) { return std::nullopt; }
 
 Result<void> StdoutSink::open(Millis, std::stop_token) {

@@ -19,7 +19,7 @@ class StdoutSink final : public Sink {
   StdoutSink(int fd, Clock& clock) : fd_(fd), clock_(clock) {}
 
   bool stores_progress() const override { return false; }
-  Result<std::optional<Progress>> peek_progress(Millis timeout, std::stop_token stop) override;
+  Result<PeekedProgress> peek_progress(Millis timeout, std::stop_token stop) override;
   Result<void> open(Millis timeout, std::stop_token stop) override;
   Result<std::optional<Progress>> read_progress(Millis timeout, std::stop_token stop) override;
   std::string cluster_id() const override { return {}; }

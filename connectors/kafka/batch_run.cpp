@@ -189,7 +189,10 @@ BatchRun::Step BatchRun::produce() {
   }
   if (stage_ != Stage::produce) return std::nullopt;
   if (const int code = produce_progress()) {
-    if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return std::nullopt;
+    if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+      parts_.producer.serve(Millis{1});
+      return parts_.producer.failed().empty() ? std::nullopt : on_failed_deliveries();
+    }
     if (const auto fatal = parts_.producer.fatal()) return give_up(*fatal, "delivering a batch");
     return abort_with(explain({code, ""}, "producing the progress record", &parts_.topics.progress()));
   }

@@ -29,21 +29,24 @@ std::vector<std::string> KafkaSink::watched_files() const {
   return paths;
 }
 
-Result<std::optional<StoredProgress>> KafkaSink::read(Millis timeout, std::stop_token stop, bool verify) {
-  ProgressReader reader(clients_, log_, Deadline(clock_, timeout, std::move(stop)), verify);
+Result<PeekedProgress> KafkaSink::peek_progress(Millis timeout, std::stop_token stop) {
+  ProgressReader reader(clients_, log_, Deadline(clock_, timeout, std::move(stop)), ReadMode::peek);
+  RELAY_ASSIGN(const auto stored, read(reader));
+  PeekedProgress peeked;
+  if (stored) peeked.progress = stored->progress;
+  peeked.newer_hidden = reader.newer_hidden();
+  return peeked;
+}
+
+Result<std::optional<StoredProgress>> KafkaSink::read(ProgressReader& reader) {
   auto stored = reader.run();
   if (!reader.cluster_id().empty()) cluster_id_ = reader.cluster_id();
   return stored;
 }
 
-Result<std::optional<Progress>> KafkaSink::peek_progress(Millis timeout, std::stop_token stop) {
-  RELAY_ASSIGN(const auto stored, read(timeout, std::move(stop), true));
-  if (!stored) return std::nullopt;
-  return stored->progress;
-}
-
 Result<std::optional<Progress>> KafkaSink::read_progress(Millis timeout, std::stop_token stop) {
-  RELAY_ASSIGN(const auto stored, read(timeout, std::move(stop), true));
+  ProgressReader reader(clients_, log_, Deadline(clock_, timeout, std::move(stop)), ReadMode::start);
+  RELAY_ASSIGN(const auto stored, read(reader));
   stored_known_ = true;
   stored_text_.reset();
   if (!stored) return std::nullopt;

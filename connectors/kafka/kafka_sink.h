@@ -20,7 +20,7 @@ class KafkaSink final : public Sink {
   ~KafkaSink() override;
 
   bool stores_progress() const override { return true; }
-  Result<std::optional<Progress>> peek_progress(Millis timeout, std::stop_token stop) override;
+  Result<PeekedProgress> peek_progress(Millis timeout, std::stop_token stop) override;
   Result<void> open(Millis timeout, std::stop_token stop) override;
   Result<std::optional<Progress>> read_progress(Millis timeout, std::stop_token stop) override;
   std::string cluster_id() const override { return cluster_id_; }
@@ -34,7 +34,7 @@ class KafkaSink final : public Sink {
   // must still be ours.
   enum class Renewal { none, starting, comparing };
 
-  Result<std::optional<StoredProgress>> read(Millis timeout, std::stop_token stop, bool verify);
+  Result<std::optional<StoredProgress>> read(ProgressReader& reader);
   Result<void> ensure_progress_topic(const Deadline& deadline);
   Result<void> wait_for_creation(AdminRequest request, const Deadline& deadline);
   void use(std::unique_ptr<Producer> producer);

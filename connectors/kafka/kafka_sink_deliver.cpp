@@ -78,7 +78,7 @@ std::optional<Delivery> KafkaSink::renew(Millis wait) {
   if (!*started) return end(Delivery::failed(std::move(*started).error()));
   started_ = std::move(**started);
   starting_.reset();
-  comparing_.emplace(clients_, log_, Deadline(clock_, kRenewFor), false);
+  comparing_.emplace(clients_, log_, Deadline(clock_, kRenewFor), ReadMode::compare);
   renewal_ = Renewal::comparing;
   return std::nullopt;
 }

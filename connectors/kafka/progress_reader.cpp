@@ -1,5 +1,6 @@
 #include "connectors/kafka/progress_reader.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "connectors/kafka/commands.h"
@@ -13,11 +14,11 @@ constexpr Millis kSlice{100};
 
 }  // namespace
 
-ProgressReader::ProgressReader(ClientFactory& clients, Logger log, Deadline deadline, bool verify)
+ProgressReader::ProgressReader(ClientFactory& clients, Logger log, Deadline deadline, ReadMode mode)
     : clients_(clients),
       log_(std::move(log)),
       deadline_(std::move(deadline)),
-      verify_(verify),
+      mode_(mode),
       topic_(clients.config().progress_topic()),
       newest_(clients.config().pipeline) {}
 
@@ -87,8 +88,9 @@ ProgressReader::Step ProgressReader::look_up(Millis wait) {
                    "checking the progress topic " + topic_ + ": " + verdict.refusals.front(),
                    "stop the relay, move its record to a topic with one partition: " +
                        create_progress_topic_command(clients_.config())});
-  if (verify_) describing_ = AdminRequest::describe_topic(*observer_, topic_);
-  stage_ = verify_ ? Stage::describe : Stage::watermarks;
+  const bool judged = mode_ == ReadMode::compare;
+  if (!judged) describing_ = AdminRequest::describe_topic(*observer_, topic_);
+  stage_ = judged ? Stage::watermarks : Stage::describe;
   return std::nullopt;
 }
 
@@ -126,9 +128,25 @@ ProgressReader::Step ProgressReader::read_watermarks(Millis wait) {
     deadline_.nap(kSlice);
     return std::nullopt;
   }
+  if (mode_ == ReadMode::peek && !leave_out_undecided(wait)) return std::nullopt;
   windows_.emplace(low, high_);
   handle_.reset(rd_kafka_topic_new(reader_->get(), topic_.c_str(), nullptr));
   return next_window();
+}
+
+// What lies below the last stable offset is decided. False: the broker did not say; to be asked again.
+bool ProgressReader::leave_out_undecided(Millis wait) {
+  std::int64_t low = 0, stable = 0;
+  const auto code = rd_kafka_query_watermark_offsets(reader_->get(), topic_.c_str(), 0, &low, &stable,
+                                                     static_cast<int>(deadline_.slice(wait).count()));
+  if (code) {
+    last_failure_ = {code, ""};
+    deadline_.nap(kSlice);
+    return false;
+  }
+  newer_hidden_ = stable < high_;
+  high_ = std::min(high_, stable);
+  return true;
 }
 
 ProgressReader::Step ProgressReader::next_window() {

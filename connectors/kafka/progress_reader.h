@@ -3,7 +3,8 @@
 // only a read_committed consumer leaves out what was aborted.
 //
 // Everything below the high watermark must be decided before the newest record is known. An open transaction holds the
-// last stable offset back; the reader waits for it, and when time runs out says progress_blocked.
+// last stable offset back; the reader waits for it, and when time runs out says progress_blocked. Only a peek, before any
+// fencing, does not wait: the instance whose transaction is open may be dead, and fencing it is what ends the transaction.
 #pragma once
 
 #include <memory>
@@ -23,10 +24,16 @@ struct StoredProgress {
   Progress progress;
 };
 
+enum class ReadMode {
+  peek,     // partitions and settings of the topic are judged first; what is undecided is left out
+  start,    // after fencing: judged, and waited for
+  compare,  // waited for
+};
+
 class ProgressReader {
  public:
-  // With `verify`, partitions and settings of the topic are judged first; a missing topic then means "nothing stored".
-  ProgressReader(ClientFactory& clients, Logger log, Deadline deadline, bool verify);
+  // A missing topic means "nothing stored".
+  ProgressReader(ClientFactory& clients, Logger log, Deadline deadline, ReadMode mode);
   ~ProgressReader();
 
   // Moves on for `wait` at most (questions about metadata: up to a second). Returns the outcome once.
@@ -37,6 +44,8 @@ class ProgressReader {
 
   // Known after a successful reading.
   const std::string& cluster_id() const { return cluster_id_; }
+  // After a peek: what was found may not be the newest.
+  bool newer_hidden() const { return newer_hidden_; }
 
  private:
   enum class Stage { connect, look_up, describe, watermarks, scan, done };
@@ -46,6 +55,7 @@ class ProgressReader {
   Step look_up(Millis wait);
   Step judge(const AdminRequest::Answer& answer);
   Step read_watermarks(Millis wait);
+  bool leave_out_undecided(Millis wait);
   Step next_window();
   Step scan(Millis wait);
   Step finish();
@@ -59,7 +69,7 @@ class ProgressReader {
   ClientFactory& clients_;
   Logger log_;
   Deadline deadline_;
-  const bool verify_;
+  const ReadMode mode_;
   const std::string topic_;
 
   Stage stage_ = Stage::connect;
@@ -68,6 +78,7 @@ class ProgressReader {
   TopicHandle handle_;  // of reader_
   bool consuming_ = false;
   std::int64_t high_ = 0;
+  bool newer_hidden_ = false;
   std::optional<BackwardScan> windows_;
   BackwardScan::Window window_;
   std::int64_t at_ = 0;  // offsets below are seen

@@ -75,6 +75,8 @@ class SnapshotReader::Impl {
   enum class Phase { ambiguity, rows };
 
   Result<void> settle_tables();
+  Result<std::vector<std::string>> storage();
+  Result<void> check_resumable(const SnapshotProgress& from);
   Result<std::size_t> find_last_table() const;
   Result<void> start_query();
   Result<bool> take_row(Batch& batch);
@@ -143,6 +145,7 @@ Result<void> SnapshotReader::Impl::import(const std::string& exported_snapshot, 
   newest_id_ = std::to_string(*horizon);
   phase_ = may_be_ambiguous(*horizon) ? Phase::ambiguity : Phase::rows;
   progress_.consistent_point = consistent_point;
+  RELAY_ASSIGN(progress_.storage, storage());
   if (phase_ == Phase::rows) progress_.snapshot_text = snapshot_text_;
   return {};
 }
@@ -154,6 +157,7 @@ Result<void> SnapshotReader::Impl::resume(SnapshotProgress from) {
                          "its transaction ids have passed 2^32, and old frozen rows could not be told from new ones",
                          config_);
   RELAY_TRY(open_and_lock());
+  RELAY_TRY(check_resumable(from));
   // The first statement fixes what is visible; the second, later, a place in the WAL behind all of that.
   RELAY_TRY(connection_->run("SELECT pg_current_snapshot()", "begin the initial read again"));
   RELAY_ASSIGN(const auto rows,
@@ -176,6 +180,40 @@ Result<void> SnapshotReader::Impl::resume(SnapshotProgress from) {
   if (progress_.last_key.empty()) return {};
   RELAY_ASSIGN(table_, find_last_table());
   after_.assign(progress_.last_key.begin() + 1, progress_.last_key.end());
+  return {};
+}
+
+// Where the rows are kept, under the lock that keeps it so. Needs tables_.
+Result<std::vector<std::string>> SnapshotReader::Impl::storage() {
+  std::vector<std::string> parts;
+  if (tables_.empty()) return parts;
+  RELAY_ASSIGN(const auto rows, connection_->run(storage_query(tables_), "look where the outbox tables are stored"));
+  for (const auto& row : rows) parts.push_back(row[0].value_or(""));
+  return parts;
+}
+
+// What would lose rows without a trace: unread ones whose xmin is new although they are old, and unread ones that were
+// changed or deleted while nothing tells.
+Result<void> SnapshotReader::Impl::check_resumable(const SnapshotProgress& from) {
+  RELAY_ASSIGN(const auto now, storage());
+  for (const auto& part : now) {
+    const auto oid = part.substr(0, part.find(':') + 1);
+    const auto before = std::find_if(from.storage.begin(), from.storage.end(),
+                                     [&](const auto& b) { return b.compare(0, oid.size(), oid) == 0; });
+    if (before != from.storage.end() && *before != part)
+      return not_resumable("snapshot_table_rewritten",
+                           "an outbox table was rewritten meanwhile (ALTER TABLE, VACUUM FULL, CLUSTER or TRUNCATE), so "
+                           "that old rows cannot be told from new ones",
+                           config_);
+  }
+  if (config_.on_changed_row == OnChangedRow::report) return {};
+  RELAY_ASSIGN(const auto p, publication_facts(*sql_, config_.publication));
+  if (p && !(p->updates && p->deletes && p->truncates))
+    return not_resumable("snapshot_changes_hidden",
+                         "publication " + config_.publication +
+                             " does not publish update, delete and truncate, so that existing rows which were changed "
+                             "meanwhile would be lost unseen (snapshot: {mode: initial, on_changed_row: report} accepts that)",
+                         config_);
   return {};
 }
 

@@ -85,6 +85,15 @@ std::string search_path_statement(const std::vector<SnapshotTable>& tables) {
   return sql;
 }
 
+std::string storage_query(const std::vector<SnapshotTable>& tables) {
+  std::string oids;
+  for (const auto& table : tables) oids += (oids.empty() ? "" : ",") + std::to_string(table.oid);
+  return "SELECT r.oid || ':' || pg_relation_filenode(r.oid) FROM (SELECT unnest('{" + oids +
+         "}'::oid[]) AS oid UNION SELECT p.relid::oid FROM unnest('{" + oids +
+         "}'::oid[]) AS t(oid), LATERAL pg_partition_tree(t.oid::regclass) AS p) AS r "
+         "WHERE pg_relation_filenode(r.oid) IS NOT NULL ORDER BY 1";
+}
+
 std::string lock_statement(const std::vector<SnapshotTable>& tables) {
   std::string names;
   for (const auto& t : tables) names += (names.empty() ? "" : ", ") + quote_table(t.schema, t.name);

@@ -45,6 +45,9 @@ Result<SnapshotTable> snapshot_table(const SlotSourceConfig& config, const Table
 std::string search_path_statement(const std::vector<SnapshotTable>& tables);
 std::string lock_statement(const std::vector<SnapshotTable>& tables);
 
+// Rows of one column, "oid:relfilenode": the tables, and their partitions.
+std::string storage_query(const std::vector<SnapshotTable>& tables);
+
 // No parameters: all rows of the transaction's snapshot. With `resumed`: $1 the stored snapshot's text, $2 the reader's
 // own newest id. With `after_key`: the last key's columns as $1.., or as $3.. with `resumed`.
 std::string rows_query(const SnapshotTable& table, bool resumed, bool after_key);

@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from rig.processes import wait_for
 
 SMALL = {"batch": {"events": 300}}
@@ -81,6 +83,25 @@ def test_a_row_that_changed_while_a_resumed_read_was_under_way_is_refused_by_def
     relay = world.start(config, command=("drain",))
     assert relay.wait(60) == 78, relay.tail()
     assert relay.says("changed"), relay.tail()
+
+
+@pytest.mark.parametrize(
+    "statement, code",
+    [
+        ("ALTER TABLE outbox ADD COLUMN salt double precision DEFAULT random()", "snapshot_table_rewritten"),
+        ("ALTER PUBLICATION outbox_relay SET (publish = 'insert')", "snapshot_changes_hidden"),
+    ],
+)
+def test_what_would_hide_unread_rows_from_a_resumed_read_is_refused(world, statement, code):
+    config = world.config(pipeline=SMALL)
+    world.emit_in_bulk(60_000)
+    killed_while_reading(world, config, 60_000)
+    world.sql(statement)
+    confirmed = world.confirmed()
+    relay = world.start(config, command=("drain",))
+    assert relay.wait(60) == 78, relay.tail()
+    assert relay.says(code), relay.tail()
+    assert world.confirmed() == confirmed
 
 
 def test_existing_rows_without_a_choice_are_a_refusal(world):

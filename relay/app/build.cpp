@@ -9,6 +9,9 @@
 namespace relay::app {
 namespace {
 
+// Storing progress in the database is itself WAL that the slot has to pass: an idle database pays for it once a minute.
+constexpr Millis kIdleProgressInDatabase{60'000};
+
 using connectors::BuildContext;
 using connectors::Component;
 
@@ -63,8 +66,9 @@ class BuiltPipeline final : public PipelineRun {
 
  private:
   PipelineExit run_with(PipelineParts parts, const std::stop_token& stop) {
-    auto pipeline =
-        std::make_unique<Pipeline>(pipeline_options(config_, drain_), std::move(parts), system_clock(), log_);
+    auto options = pipeline_options(config_, drain_);
+    if (parts.progress_store) options.idle_progress_interval = kIdleProgressInDatabase;
+    auto pipeline = std::make_unique<Pipeline>(std::move(options), std::move(parts), system_clock(), log_);
     Pipeline& running = *pipeline;
     {
       const std::lock_guard lock(mutex_);

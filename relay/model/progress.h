@@ -24,6 +24,7 @@ struct SnapshotProgress {
   std::string snapshot_text;
   std::uint32_t table_index = 0;
   std::vector<std::string> last_key;  // text form of the order_by columns and the key; empty: nothing of this table yet
+  std::vector<std::string> storage;   // "oid:relfilenode" of every table and partition: a rewrite gives all rows a new xmin
   std::uint64_t rows = 0;             // over all tables
   std::uint32_t resumed = 0;          // how often it was taken up again after a restart
   Lsn resumed_at;                     // WAL insert position when it was last taken up again; 0 when never

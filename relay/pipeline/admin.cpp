@@ -1,5 +1,6 @@
 // The commands' way through the protocol: look, take the lock, fence, change one record, give the lock back.
 #include <algorithm>
+#include <thread>
 
 #include "relay/pipeline/pipeline.h"
 #include "relay/pipeline/resume.h"
@@ -11,7 +12,19 @@ constexpr Millis kSlice{200};
 
 Result<std::optional<Progress>> stored(const AdminParts& parts, bool opened, Millis timeout, std::stop_token stop) {
   if (parts.store) return parts.store->load(parts.pipeline);
-  return opened ? parts.sink.read_progress(timeout, stop) : parts.sink.peek_progress(timeout, stop);
+  if (opened) return parts.sink.read_progress(timeout, stop);
+  // A person decides by what is shown: a transaction that is open gets the chance to end.
+  for (auto waited = Millis{0};; waited += kSlice) {
+    RELAY_ASSIGN(auto peeked, parts.sink.peek_progress(timeout, stop));
+    if (!peeked.newer_hidden) return std::move(peeked.progress);
+    if (waited >= timeout || stop.stop_requested())
+      return fail(ErrorKind::transient, "progress_undecided",
+                  "reading the stored progress of pipeline " + parts.pipeline +
+                      ": a transaction that is still open may hold a newer record",
+                  "it ends by itself, at the latest with its time-out; one that hangs is found by: "
+                  "kafka-transactions.sh --bootstrap-server SERVERS find-hanging --broker-id ID");
+    std::this_thread::sleep_for(kSlice);
+  }
 }
 
 Result<void> store(const AdminParts& parts, const Progress& progress, Millis timeout) {
@@ -73,18 +86,27 @@ std::string adoption_consequence(const SourceState& state, const std::optional<P
   if (before->system_identifier != state.system_identifier)
     return "delivery begins at " + to_string(at) + " of another PostgreSQL cluster than the stored progress (" +
            to_string(before->end_lsn) + "); events may be lost or come twice, depending on what that cluster holds";
+  if (before->state == ProgressState::snapshot)
+    return "the initial read ends here: existing rows after the " + std::to_string(before->snapshot.rows) +
+           " that were delivered are lost for this pipeline";
   if (at > before->end_lsn)
     return "events committed between " + to_string(before->end_lsn) + " and " + to_string(at) +
            " are lost for this pipeline";
   if (at < before->end_lsn)
     return "events committed between " + to_string(at) + " and " + to_string(before->end_lsn) + " come a second time";
+  if (before->position.inside_transaction())
+    return "the transaction with commit LSN " + to_string(before->position.commit_lsn) +
+           " was delivered in part; that part comes a second time";
   return "nothing is lost and nothing comes twice";
 }
 
 }  // namespace
 
+// Beside a relay at work there is nearly always an open transaction; what is shown is what was committed last.
 Result<std::optional<Progress>> show_progress(const AdminParts& parts, Millis timeout, std::stop_token stop) {
-  return stored(parts, false, timeout, stop);
+  if (parts.store) return parts.store->load(parts.pipeline);
+  RELAY_ASSIGN(auto peeked, parts.sink.peek_progress(timeout, stop));
+  return std::move(peeked.progress);
 }
 
 Result<Progress> create_slot(const AdminParts& parts, Millis timeout, std::stop_token stop) {

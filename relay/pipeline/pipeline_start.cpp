@@ -16,7 +16,9 @@ Millis PipelineLoop::inspect() {
   auto state = source_.inspect();
   if (!state) return leave(std::move(state).error());
   source_state_ = std::move(*state);
-  if (announced_standby_) {  // progress was looked at when the wait began, and counts only once the lock is held
+  // A standby for the slot looked at progress when its wait began; it counts only once the lock is held. One for the
+  // creation must look again: whoever created the slot holds that, and may have given the advisory lock back.
+  if (announced_standby_ && acquired_for_ == AcquireFor::streaming) {
     state_ = State::acquiring;
     return Millis{0};
   }
@@ -33,6 +35,11 @@ Millis PipelineLoop::await_peek() {
   if (!action) {
     // Another instance may have gone on between the two looks, so that they do not belong together. What is refused with
     // the database as it was before that look at progress and as it is after it is refused for good.
+    if (outcome->newer_hidden)
+      return leave({ErrorKind::transient, "progress_undecided",
+                    action.error().message + "; but a transaction that is still open may hold a newer record",
+                    "it ends by itself, at the latest with its time-out; one that hangs is found by: "
+                    "kafka-transactions.sh --bootstrap-server SERVERS find-hanging --broker-id ID"});
     auto state = source_.inspect();
     if (!state) return leave(std::move(state).error());
     const auto again = decide_start(*state, outcome->progress, options_.name, sink_.cluster_id());
@@ -83,7 +90,8 @@ Millis PipelineLoop::decide() {
   if (!state) return leave(std::move(state).error());
   source_state_ = std::move(*state);
   const auto action = decide_start(source_state_, enqueued_, options_.name, sink_.cluster_id());
-  if (!action) return leave(action.error());
+  // The lock for a creation says nothing about a slot that somebody else created meanwhile.
+  if (!action) return leave(acquired_for_ == AcquireFor::creation ? overtaken() : action.error());
   action_ = *action;
   if ((action_ == StartAction::resume) != (acquired_for_ == AcquireFor::streaming))
     return leave(overtaken());

@@ -56,6 +56,7 @@ Json snapshot_json(const SnapshotProgress& s) {
           {"snapshot_text", s.snapshot_text},
           {"table_index", s.table_index},
           {"last_key", s.last_key},
+          {"storage", s.storage},
           {"rows", s.rows},
           {"resumed", s.resumed},
           {"resumed_at", to_string(s.resumed_at)}};
@@ -67,6 +68,7 @@ SnapshotProgress snapshot_of(const Json& j) {
   s.snapshot_text = j.at("snapshot_text").get<std::string>();
   s.table_index = j.at("table_index").get<std::uint32_t>();
   s.last_key = j.at("last_key").get<std::vector<std::string>>();
+  s.storage = j.at("storage").get<std::vector<std::string>>();
   s.rows = j.at("rows").get<std::uint64_t>();
   s.resumed = j.at("resumed").get<std::uint32_t>();
   s.resumed_at = lsn_at(j, "resumed_at");

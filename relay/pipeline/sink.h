@@ -45,6 +45,12 @@ struct Delivery {
   }
 };
 
+// What a look at stored progress, without fencing anybody, finds.
+struct PeekedProgress {
+  std::optional<Progress> progress;
+  bool newer_hidden = false;  // a transaction that is not decided yet may hold a newer record (Kafka)
+};
+
 class Sink {
  public:
   virtual ~Sink() = default;
@@ -54,8 +60,8 @@ class Sink {
   virtual bool stores_progress() const = 0;
 
   // Reads without fencing anybody and without changing anything. Also the identity of what is connected to. Waits for
-  // `timeout` at most, less when stopped.
-  virtual Result<std::optional<Progress>> peek_progress(Millis timeout, std::stop_token stop) = 0;
+  // `timeout` at most, less when stopped; not for undecided transactions, which the next open() decides.
+  virtual Result<PeekedProgress> peek_progress(Millis timeout, std::stop_token stop) = 0;
 
   // Connects and makes sure that no earlier instance can deliver any more (Kafka: init_transactions on every
   // transactional id of the pipeline). Only the holder of the source's lock calls it. Idempotent; after a failed

@@ -87,13 +87,14 @@ void SinkWorker::go_on(Stage stage) {
   stage_ = stage;
 }
 
-bool SinkWorker::end(std::optional<Error> error, bool unknown, std::optional<Progress> progress) {
+bool SinkWorker::end(std::optional<Error> error, bool unknown, std::optional<Progress> progress, bool newer_hidden) {
   {
     const std::lock_guard lock(mutex_);
     SinkOutcome outcome;
     outcome.error = std::move(error);
     outcome.outcome_unknown = unknown;
     outcome.progress = std::move(progress);
+    outcome.newer_hidden = newer_hidden;
     outcome.dead_letters = std::exchange(dead_letter_count_, 0);
     outcome_ = std::move(outcome);
     cluster_id_ = sink_->cluster_id();
@@ -105,9 +106,17 @@ bool SinkWorker::end(std::optional<Error> error, bool unknown, std::optional<Pro
 }
 
 bool SinkWorker::peek() {
-  auto stored = store_ ? store_->load(options_.name) : sink_->peek_progress(options_.peek_timeout, stop_token());
-  if (!stored) return end(std::move(stored).error());
-  return end(std::nullopt, false, std::move(*stored));
+  PeekedProgress peeked;
+  if (store_) {
+    auto stored = store_->load(options_.name);
+    if (!stored) return end(std::move(stored).error());
+    peeked.progress = std::move(*stored);
+  } else {
+    auto looked = sink_->peek_progress(options_.peek_timeout, stop_token());
+    if (!looked) return end(std::move(looked).error());
+    peeked = std::move(*looked);
+  }
+  return end(std::nullopt, false, std::move(peeked.progress), peeked.newer_hidden);
 }
 
 bool SinkWorker::open() {

@@ -22,6 +22,7 @@ struct SinkOutcome {
   std::optional<Error> error;         // nullopt: done
   bool outcome_unknown = false;       // deliver failed, and may have happened all the same
   std::optional<Progress> progress;   // peek, open: what is stored
+  bool newer_hidden = false;          // peek: see PeekedProgress
   std::uint64_t dead_letters = 0;     // deliver: events of the batch that went to dead letters
 };
 
@@ -61,7 +62,8 @@ class SinkWorker {
   bool save();
   Result<void> settle_rejected();
   void go_on(Stage stage);
-  bool end(std::optional<Error> error, bool unknown = false, std::optional<Progress> progress = {});
+  bool end(std::optional<Error> error, bool unknown = false, std::optional<Progress> progress = {},
+           bool newer_hidden = false);
   std::stop_token stop_token() const;
 
   const PipelineOptions options_;

@@ -90,15 +90,15 @@ class FakeSink final : public Sink {
       : world_(std::move(world)), pipeline_(std::move(pipeline)) {}
 
   bool stores_progress() const override { return true; }
-  Result<std::optional<Progress>> peek_progress(Millis, std::stop_token) override {
+  Result<PeekedProgress> peek_progress(Millis, std::stop_token) override {
     const lock_guard lock(world_->mutex);
     const auto at = world_->stored.find(pipeline_);
-    if (at == world_->stored.end()) return std::optional<Progress>{};
-    return std::optional(at->second);
+    if (at == world_->stored.end()) return PeekedProgress{};
+    return PeekedProgress{at->second};
   }
   Result<void> open(Millis, std::stop_token) override { return {}; }
   Result<std::optional<Progress>> read_progress(Millis wait, std::stop_token stop) override {
-    return peek_progress(wait, std::move(stop));
+    return peek_progress(wait, std::move(stop))->progress;
   }
   std::string cluster_id() const override { return "fake"; }
   void submit(const Batch& batch) override { batch_ = &batch; }

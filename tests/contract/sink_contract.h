@@ -69,9 +69,9 @@ inline std::optional<Progress> stored_in(Sink& sink) {
 }
 
 inline std::optional<Progress> peeked_from(Sink& sink) {
-  auto stored = sink.peek_progress(kOpenWait, {});
-  REQUIRE_MESSAGE(stored.has_value(), (stored ? "" : stored.error().text()));
-  return *stored;
+  auto peeked = sink.peek_progress(kOpenWait, {});
+  REQUIRE_MESSAGE(peeked.has_value(), (peeked ? "" : peeked.error().text()));
+  return peeked->progress;
 }
 
 inline void check_stored(Sink& sink, const Progress& expected) {

@@ -208,7 +208,7 @@ TEST_CASE("a file that is emptied, written to or moved while it is open ends the
 TEST_CASE("peek_progress() makes no files") {
   const TemporaryDirectory directory;
   auto sink = sink_at(directory / "events.jsonl");
-  CHECK(!*sink.peek_progress(Millis(0), {}));
+  CHECK(!sink.peek_progress(Millis(0), {})->progress);
   CHECK(std::filesystem::is_empty(directory.path()));
 }
 

@@ -189,9 +189,14 @@ void SimSource::release() noexcept {
 
 // ---- the broker ------------------------------------------------------------------------------------------------------
 
-Result<std::optional<Progress>> SimSink::peek_progress(Millis, std::stop_token) {
+Result<PeekedProgress> SimSink::peek_progress(Millis, std::stop_token) {
   if (!broker_.up) return fail(ErrorKind::transient, "broker_unreachable", "down");
-  return broker_.progress;
+  if (random_() % 4 != 0) return PeekedProgress{broker_.progress};
+  // The markers of the last transaction are not written yet, or another one is open.
+  const auto& records = broker_.progress_log;
+  if (random_() % 2 || records.empty()) return PeekedProgress{broker_.progress, true};
+  if (records.size() == 1) return PeekedProgress{std::nullopt, true};
+  return PeekedProgress{records[records.size() - 2], true};
 }
 
 Result<void> SimSink::open(Millis, std::stop_token) {
@@ -231,7 +236,7 @@ std::optional<Delivery> SimSink::step(Millis) {
     batch_ = nullptr;
     return Delivery::failed(Error{ErrorKind::fenced, "fenced", "another producer took over", ""});
   }
-  if (!broker_.up) return std::nullopt;
+  if (!broker_.up || broker_.mute) return std::nullopt;
   Delivery rejected;
   for (std::size_t i = 0; i < batch->events().size(); ++i)
     if (batch->events()[i].payload == "poison" && batch->events()[i].disposition == Disposition::deliver)

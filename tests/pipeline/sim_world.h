@@ -79,6 +79,7 @@ struct Broker {
   std::string cluster_id = "sim-cluster";
   int producer_epoch = 0;        // the newest instance; older ones are fenced
   bool up = true;
+  bool mute = false;             // takes what it is sent, and says nothing
 };
 
 // What goes wrong with a commit.
@@ -123,7 +124,7 @@ class SimSink final : public Sink {
       : broker_(broker), random_(random), fault_percent_(fault_percent) {}
 
   bool stores_progress() const override { return true; }
-  Result<std::optional<Progress>> peek_progress(Millis, std::stop_token) override;
+  Result<PeekedProgress> peek_progress(Millis, std::stop_token) override;
   Result<void> open(Millis, std::stop_token) override;
   Result<std::optional<Progress>> read_progress(Millis, std::stop_token) override;
   std::string cluster_id() const override { return broker_.cluster_id; }
