@@ -129,7 +129,7 @@ def test_a_transaction_that_is_open_in_the_topic_is_waited_for(world):
 
 
 @pytest.mark.long
-def test_a_transaction_that_hangs_in_the_topic_ends_a_start_with_75_and_says_how_to_go_on(world):
+def test_a_transaction_that_hangs_in_the_topic_is_named_with_the_command_that_ends_it(world):
     deliver_some(world)
     world.broker.admin("open-transaction", f"intruder-{world.name}", topic_of(world), 0, 600_000)
     world.emit(5)
