@@ -65,6 +65,12 @@ Millis PipelineLoop::acquire() {
     return options_.standby_interval;
   }
   acquired_ = true;
+  if (acquired_for_ == AcquireFor::creation && !source_state_.slot) {
+    // A slot that came meanwhile is the lock from now on; whoever holds it must not be fenced.
+    auto state = source_.inspect();
+    if (!state) return leave(std::move(state).error());
+    if (state->slot) return leave(overtaken());
+  }
   announced_standby_ = false;
   sink_.post_open();
   state_ = State::opening;
