@@ -28,6 +28,7 @@ struct BuildContext {
   const config::Value& database;   // the root's `database`
   Logger log;                      // bound to the pipeline
   Clock& clock;
+  bool progress_in_database = false;  // the sink stores none
 };
 
 using Validate = std::function<void(const config::Value& part, const config::Value& pipeline, config::Diagnostics& out)>;

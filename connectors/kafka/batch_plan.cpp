@@ -77,7 +77,7 @@ std::optional<Error> BatchRun::judge_missing(const Topic& topic) {
   }
   if (may_reject) return std::nullopt;
   return Error{ErrorKind::fatal, "topic_unknown", "delivering events (topic " + topic.name + "): there is no such topic",
-               create_topic_command(config_, topic.name)};
+               create_topic_command(config_, topic.name) + " ; or let the relay create topics: sink.create_topics"};
 }
 
 }  // namespace relay::connectors::kafka

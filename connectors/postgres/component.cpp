@@ -10,11 +10,11 @@
 namespace relay::connectors::postgres {
 namespace {
 
-// Whether this pipeline keeps something in the schema outbox_relay, as far as its own configuration tells.
+// Whether this pipeline keeps something in the schema outbox_relay.
 bool needs_store_tables(const BuildContext& context, const SlotSourceConfig& config) {
+  if (context.progress_in_database || config.create_tables) return true;
   const auto& on_reject = context.pipeline_config["on_reject"];
-  if (!on_reject.is_map() || !on_reject["dead_letter"].is_map()) return config.create_tables;
-  return config.create_tables || on_reject["dead_letter"]["table"].has_value();
+  return on_reject.is_map() && on_reject["dead_letter"].is_map() && on_reject["dead_letter"]["table"].has_value();
 }
 
 SourceSpec slot_spec() {

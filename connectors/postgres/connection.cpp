@@ -34,6 +34,11 @@ std::optional<Settings> parse_url(const std::string& url) {
   Settings settings;
   for (const auto* o = options.get(); o->keyword; ++o)
     if (o->val) settings[o->keyword] = o->val;
+  // A password that is not percent-encoded ends up in what names the server, and so in messages: '@' leaves its end in
+  // the host, '/' and '?' its beginning in the port.
+  if (settings["host"].find('@') != std::string::npos ||
+      settings["port"].find_first_not_of("0123456789,") != std::string::npos)
+    return std::nullopt;
   return settings;
 }
 

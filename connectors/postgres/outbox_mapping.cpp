@@ -169,7 +169,7 @@ void OutboxMapping::append(std::span<const ColumnText> row, const RowPlace& plac
   if (event.id.empty())
     reject(event, "id_missing", "the row has no id");
   else if (payload.data() == nullptr && !null_payload_is_tombstone_)
-    reject(event, "payload_null", "the payload is NULL, and null_payload is not set to tombstone");
+    reject(event, "payload_null", "the payload is NULL (outbox.null_payload: tombstone sends such events)");
   else if (payload_is_bytea_ && payload.data() != nullptr && !decode)
     reject(event, "payload_unreadable", "the bytea payload did not come in hexadecimal form");
 }

@@ -118,7 +118,8 @@ PipelineOptions pipeline_options(const PipelineConfig& pipeline, bool drain) {
 }
 
 BuildContext build_context(const Configuration& configuration, const PipelineConfig& pipeline, const Logger& log) {
-  return {pipeline.name, *pipeline.value, configuration.database(), log, system_clock()};
+  return {pipeline.name, *pipeline.value, configuration.database(), log, system_clock(),
+          !pipeline.sink->stores_progress};
 }
 
 Result<PipelineParts> build_parts(const Configuration& configuration, const PipelineConfig& pipeline,

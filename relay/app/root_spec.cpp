@@ -42,7 +42,7 @@ FieldSpec on_reject_spec() {
                                  .for_example("outbox.dead-letter"),
                              boolean("table", "`true`: the table outbox_relay.dead_letter in the captured database.")});
   return object("on_reject", "What to do with an event that can never be delivered.",
-                {text("action", "`halt`: stop the pipeline before it; nothing is skipped.").one_of({"halt"}),
+                {text("action", "`halt`: stop the pipeline before the batch that holds it; nothing is skipped.").one_of({"halt"}),
                  std::move(dead_letter)})
       .short_for("action")
       .defaults("halt");

@@ -19,9 +19,9 @@ class Releaser {
 };
 
 std::string what_is_lost(const std::string& pipeline, const SourceState& state) {
-  return "slot " + state.slot_name + " is removed and the database keeps no WAL for it any more.\n" +
+  return "Dropping slot " + state.slot_name + ": the database keeps no WAL for it any more.\n" +
          "Events committed after " + to_string(state.slot->confirmed_flush) +
-         " that are not delivered yet are lost for pipeline " + pipeline + " (the server's WAL ends at " +
+         " that are not delivered yet will be lost for pipeline " + pipeline + " (the server's WAL ends at " +
          to_string(state.wal_end) + ").\n" +
          "The stored position stays; before the next run: outbox-relay progress reset\n";
 }

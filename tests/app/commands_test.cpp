@@ -170,7 +170,7 @@ TEST_CASE("slot drop says what is lost and drops only after the name was given")
   world->slots["outbox_relay_orders"] = {Lsn{1'050}, false, 0};
   const auto asked = try_command(world, {"slot", "drop", "-c", file.path()});
   CHECK(asked.code == ExitCode::usage);
-  CHECK(asked.has("are lost for pipeline orders"));
+  CHECK(asked.has("will be lost for pipeline orders"));
   CHECK(asked.has("outbox-relay slot drop -c " + file.path() + " --pipeline orders --confirm orders"));
   CHECK(world->slots.size() == 1);
   CHECK(try_command(world, {"slot", "drop", "-c", file.path(), "--confirm", "other"}).code == ExitCode::usage);

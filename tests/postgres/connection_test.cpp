@@ -88,6 +88,17 @@ TEST_CASE("a URL that cannot be read is named without its text") {
   CHECK(p.error().text().find("s3cret") == std::string::npos);
 }
 
+TEST_CASE("a password that is not percent-encoded is not taken for a host or port, and not shown") {
+  for (const auto* url : {"postgresql://relay:My@s3cret@db/shop", "postgresql://relay:My/s3cret@db/shop",
+                          "postgresql://relay:s3cret/My@db:5432/shop"}) {
+    const auto p = connection_parameters(to(url), ConnectionUse::sql);
+    REQUIRE_FALSE(p);
+    CHECK(p.error().code == "database_url_invalid");
+    CHECK(p.error().text().find("s3cret") == std::string::npos);
+    CHECK(describe_target(to(url)).find("s3cret") == std::string::npos);
+  }
+}
+
 TEST_CASE("the password is read from its file at every connect") {
   TemporaryFile file("first\n");
   auto config = to("postgresql://relay@db/shop");
