@@ -11,6 +11,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/lib/say.sh"
 . "$here/lib/java.sh"
+. "$here/lib/postgres.sh"
 
 packages_run=(
   g++ cmake ninja-build pkgconf
@@ -18,7 +19,7 @@ packages_run=(
   nlohmann-json3-dev
   postgresql-15 openjdk-17-jre-headless ca-certificates-java maven
 )
-packages_test=(doctest-dev ccache python3-pytest python3-pytest-xdist python3-psycopg2 openssl)
+packages_test=(doctest-dev ccache python3-pytest python3-pytest-xdist python3-pytest-timeout python3-psycopg2 openssl xz-utils)
 packages_fuzz=(clang libclang-rt-14-dev)
 
 as_root() {
@@ -91,7 +92,7 @@ install_packages() {
 }
 
 main() {
-  local group wanted=()
+  local group major wanted=()
   for group in "${@:-run}"; do
     case "$group" in
       run) wanted+=("${packages_run[@]}") ;;
@@ -102,7 +103,12 @@ main() {
   done
   install_packages "${wanted[@]}"
   java_install
-  case " $* " in *" test "*) java_fetch_jars "$java_scram_kafka_version" ;; esac
+  case " $* " in
+    *" test "*)
+      java_fetch_jars "$java_scram_kafka_version"
+      for major in "${!postgres_maven_versions[@]}"; do postgres_fetch "$major"; done
+      ;;
+  esac
 }
 
 main "$@"

@@ -88,21 +88,35 @@ BatchRun::Step BatchRun::on_failed_deliveries() {
     if (is_fencing(f.code)) return give_up({f.code, ""}, "delivering a batch");
   Outcome blamed;
   blamed.delivery.kind = Delivery::Kind::rejected;
+  bool in_company = false;
   for (const auto& f : failed) {
     if (!blames_record_batch(f.code) || !topic_of(f.tag) || f.tag > batch_.events().size()) continue;
+    if (!was_alone(f.tag - 1)) {
+      in_company = true;
+      continue;
+    }
     auto error = explain({f.code, ""}, "delivering an event", topic_of(f.tag));
     blamed.delivery.rejected.push_back({f.tag - 1, error.code, error.message});
   }
-  if (!blamed.delivery.rejected.empty()) {
-    blamed.find_culprit = !parts_.one_event_per_record_batch;
-    return abort_with(std::move(blamed));
-  }
+  // Those that are found go first; the company of the others is looked at when the batch comes again.
+  blamed.find_culprit = blamed.delivery.rejected.empty() && in_company;
+  if (!blamed.delivery.rejected.empty() || in_company) return abort_with(std::move(blamed));
   const auto cause = std::find_if(failed.begin(), failed.end(), [](const auto& f) { return !is_collateral(f.code); });
   // All of them were only given up with the transaction: why that failed, a commit tells, which it refuses.
   auto error = cause == failed.end() ? explain(parts_.producer.commit(Millis{0}).failure, "delivering a batch")
                                      : explain({cause->code, ""}, "delivering a batch", topic_of(cause->tag));
   if (error.kind == ErrorKind::rejected) error.kind = ErrorKind::fatal;  // the progress record itself was refused
   return abort_with(std::move(error));
+}
+
+// In a record batch of its own, so that a refusal of the record batch was meant for this event.
+bool BatchRun::was_alone(std::size_t index) const {
+  switch (parts_.grouping) {
+    case Grouping::usual: return false;
+    case Grouping::small: return batch_.events()[index].payload.size() > static_cast<std::size_t>(kSmallRecordBatch);
+    case Grouping::alone: return true;
+  }
+  return false;
 }
 
 BatchRun::Step BatchRun::commit(Millis wait) {

@@ -22,7 +22,7 @@ struct RunParts {
   TopicDirectory& topics;
   RecordHeaders& headers;
   Clock& clock;
-  bool one_event_per_record_batch = false;  // the producer is tuned so
+  Grouping grouping = Grouping::usual;  // the producer is tuned so
 };
 
 // Kept from batch to batch, so that a steady stream allocates nothing.
@@ -37,7 +37,7 @@ class BatchRun {
  public:
   struct Outcome {
     Delivery delivery;
-    bool find_culprit = false;   // a record batch was refused: try again with one event per record batch
+    bool find_culprit = false;   // a record batch of several events was refused: try again with fewer in each
     bool producer_good = false;  // it may be used for the next transaction
   };
 
@@ -69,6 +69,7 @@ class BatchRun {
   Step after_produce();
   Step flush(Millis wait);
   Step on_failed_deliveries();
+  bool was_alone(std::size_t index) const;
   Step commit(Millis wait);
   Step abort(Millis wait);
 

@@ -129,8 +129,9 @@ Result<void> ClientFactory::set_role(rd_kafka_conf_t* conf, ClientRole role, con
                 {"delivery.report.only.error", "true"},
                 {"queue.buffering.max.messages", "100000"},
                 {"queue.buffering.max.kbytes", "2097151"}};
-    if (tuning.one_event_per_record_batch) settings.emplace_back("batch.num.messages", "1");
-    if (tuning.record_batch_bytes > 0) settings.emplace_back("batch.size", std::to_string(tuning.record_batch_bytes));
+    const int bytes = tuning.grouping == Grouping::small ? kSmallRecordBatch : tuning.record_batch_bytes;
+    if (tuning.grouping == Grouping::alone) settings.emplace_back("batch.num.messages", "1");
+    else if (bytes > 0) settings.emplace_back("batch.size", std::to_string(bytes));
   } else {
     settings = {{"isolation.level", role == ClientRole::reader ? "read_committed" : "read_uncommitted"},
                 {"enable.partition.eof", "true"},

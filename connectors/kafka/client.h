@@ -23,11 +23,20 @@ enum class ClientRole {
   reader,    // of the progress topic: read_committed
 };
 
+// How events are put together in record batches. The others are for finding the event that a broker refuses, since it
+// refuses whole record batches.
+enum class Grouping {
+  usual,
+  small,  // an event of more than kSmallRecordBatch has a record batch of its own
+  alone,  // every event has: slow
+};
+constexpr int kSmallRecordBatch = 16 * 1024;
+
 // How a producer differs from the usual one.
 struct ProducerTuning {
-  int number = 0;                             // n of the transactional id
-  bool one_event_per_record_batch = false;    // to find the event that the broker refuses
-  int record_batch_bytes = 0;                 // 0: librdkafka's default or the operator's
+  int number = 0;              // n of the transactional id
+  Grouping grouping = Grouping::usual;
+  int record_batch_bytes = 0;  // when usual; 0: librdkafka's default or the operator's
 };
 
 // A failed delivery, by the number that was given to produce().

@@ -58,7 +58,7 @@ Result<void> KafkaSink::open(Millis timeout, std::stop_token stop) {
   close();
   topics_.forget_standings();
   const Deadline deadline(clock_, timeout, stop);
-  single_ = false;
+  grouping_ = Grouping::usual;
   ProducerStart start(clients_, tuning(), deadline);
   for (;;) {
     auto started = start.step(kSlice);

@@ -41,7 +41,8 @@ class KafkaSink final : public Sink {
   void drop_producer() noexcept;
 
   bool renewal_due();
-  bool single_wanted() const;
+  Grouping wanted_grouping() const;
+  void look_closer();
   std::optional<Delivery> start_renewal();
   std::optional<Delivery> renew(Millis wait);
   std::optional<Delivery> compare(Millis wait);
@@ -74,9 +75,10 @@ class KafkaSink final : public Sink {
   std::optional<ProgressReader> comparing_;
   std::unique_ptr<Producer> started_;       // while comparing
 
-  // Batches up to this sequence are sent with one event per record batch, because a record batch of theirs was refused.
-  std::uint64_t single_until_sequence_ = 0;
-  bool single_ = false;                     // the present producer is tuned so
+  // Batches up to this sequence are sent in other record batches, because one of theirs was refused. 0: none.
+  std::uint64_t searching_until_sequence_ = 0;
+  Grouping search_ = Grouping::usual;
+  Grouping grouping_ = Grouping::usual;     // of the present producer
   int record_batch_bytes_ = 0;              // 0: the usual size
   bool renew_next_ = false;
 };

@@ -85,13 +85,10 @@ class ReplicationSession::Impl {
     });
   }
 
-  // Returns true when the waker was woken.
-  bool wait(Waker* waker, Millis most) const {
+  void wait(Waker* waker, Millis most) const {
     const auto events = static_cast<short>(POLLIN | (PQflush(get()) > 0 ? POLLOUT : 0));
     pollfd fds[2] = {{PQsocket(get()), events, 0}, {waker ? waker->fd() : -1, POLLIN, 0}};
-    if (::poll(fds, 2, static_cast<int>(most.count())) <= 0 || !waker || !fds[1].revents) return false;
-    waker->clear();
-    return true;
+    if (::poll(fds, 2, static_cast<int>(most.count())) > 0 && waker && fds[1].revents) waker->clear();
   }
 
   Result<Received> receive(std::string_view& message) {
@@ -204,10 +201,12 @@ Result<std::vector<TimelineSwitch>> ReplicationSession::timeline_history(std::ui
   return parse_timeline_history(cell(result.get(), 1));
 }
 
-Result<CreatedSlot> ReplicationSession::create_slot(const std::string& slot, Waker& waker, const Logger& log) {
+Result<CreatedSlot> ReplicationSession::create_slot(const std::string& slot, Waker& waker,
+                                                    const std::atomic<bool>& given_up, const Logger& log) {
   auto next_notice = kCreationNotice;
   const auto idle = [&](Millis waited) -> Result<void> {
-    if (impl_->wait(&waker, Millis{1'000}))
+    impl_->wait(&waker, Millis{1'000});
+    if (given_up)
       return fail(ErrorKind::transient, "creation_interrupted", "creating slot " + slot + ": interrupted while waiting",
                   "");
     if (waited < next_notice) return {};

@@ -2,6 +2,7 @@
 // One thread. Commands wait for their answer with a deadline; streaming never waits: the caller polls socket().
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -37,10 +38,11 @@ class ReplicationSession {
   // The ends of the timelines before `timeline`; empty for timeline 1.
   Result<std::vector<TimelineSwitch>> timeline_history(std::uint32_t timeline);
 
-  // Waits, as the server does, for every transaction that is open in the database to end, and says so in the log. A
-  // wake ends the wait with code creation_interrupted (transient); the server then still works on the slot, and the
-  // caller cancels its backend.
-  Result<CreatedSlot> create_slot(const std::string& slot, Waker& waker, const Logger& log);
+  // Waits, as the server does, for every transaction that is open in the database to end, and says so in the log.
+  // `given_up`, set before the waker is woken, ends the wait with code creation_interrupted (transient); the server then
+  // still works on the slot, and the caller cancels its backend.
+  Result<CreatedSlot> create_slot(const std::string& slot, Waker& waker, const std::atomic<bool>& given_up,
+                                  const Logger& log);
   Result<void> drop_slot(const std::string& slot);  // fine when there is none; kind busy when somebody reads it
 
   // From the slot's own position. Kind busy, code slot_active, when somebody else reads it.

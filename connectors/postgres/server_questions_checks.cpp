@@ -203,7 +203,7 @@ Problems server_problems(const ServerFacts& server) {
                    "set it and restart the server", wal_level_fix(server)});
   if (!server.may_replicate)
     out.push_back({ErrorKind::fatal, "role_without_replication", "role " + server.role,
-                   "the role " + quote_identifier(server.role) + " has not the REPLICATION attribute", "",
+                   "the role " + quote_identifier(server.role) + " lacks the REPLICATION attribute", "",
                    grant_replication_fix(server)});
   return out;
 }

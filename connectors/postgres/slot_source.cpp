@@ -139,8 +139,7 @@ Result<StartPoint> SlotSource::create() {
 }
 
 Result<CreatedSlot> SlotSource::create_slot() {
-  waker_.clear();
-  auto created = now_.session->create_slot(config_.slot, waker_, log_);
+  auto created = now_.session->create_slot(config_.slot, waker_, given_up_, log_);
   if (created || created.error().code != "creation_interrupted") return created;
   // Left alone, the server would go on waiting, and then keep a slot that nobody knows of.
   const auto cancelled =

@@ -35,6 +35,10 @@ class SlotSource final : public Source {
   Result<Lsn> drain_target() override;
   void release() noexcept override;
   void wake() noexcept override { waker_.wake(); }
+  void give_up() noexcept override {
+    given_up_ = true;
+    waker_.wake();
+  }
   SourceCounters counters() const override;
 
  private:
@@ -74,6 +78,7 @@ class SlotSource final : public Source {
   Clock& clock_;
   Logger log_;
   Waker waker_;
+  std::atomic<bool> given_up_{false};
   StreamCounters counters_;
   std::atomic<std::uint64_t> snapshot_rows_{0};
   OutboxStream stream_;

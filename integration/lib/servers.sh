@@ -10,17 +10,17 @@
 #   --owner PID          stop the servers when this process is gone, however it went (default: nobody, they stay)
 #   --postgres KEY=VALUE  a line of postgresql.conf; only at the first start
 #   --kafka KEY=VALUE     a line of server.properties; only at the first start
-#   --sasl               a broker with a second listener for TLS, SCRAM and access control lists; user relay, password in
-#                        DIR/kafka/password; an older Kafka, see java/pom.xml
+#   --sasl               a broker with a second listener for TLS, SASL (SCRAM, PLAIN, OAUTHBEARER with unsigned tokens) and
+#                        access control lists; user relay, password in DIR/kafka/password; an older Kafka, see java/pom.xml
 #   --tls                 PostgreSQL with TLS; certificate in DIR/tls
+#   --major N             another PostgreSQL than Debian's 15; see lib/postgres.sh
 #
 # DIR/postgres/{port,url,log,data} and DIR/kafka/{port,log,data}, with --sasl also DIR/kafka/sasl_port. A server that was
 # stopped or killed is started again on the same port with the same data by the same command.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/say.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/java.sh"
-
-postgres_bin=/usr/lib/postgresql/15/bin
+. "$(dirname "${BASH_SOURCE[0]}")/postgres.sh"
 
 # PostgreSQL refuses to run as root; Debian's package brings a user for it.
 as_server_user() {
@@ -71,16 +71,18 @@ watch_owner() {
 
 # ---- PostgreSQL
 
+# postgres_create DIR MAJOR SETTING...
 postgres_create() {
-  local dir=$1/postgres
-  shift
+  local dir=$1/postgres major=$2
+  shift 2
   mkdir -p "$dir"
   chmod 711 "$dir"
+  postgres_programs "$major" "$dir" >"$dir/bin"
   free_port >"$dir/port"
   random_word >"$dir/password"
   mkdir "$dir/data" "$dir/socket"
   if [ "$(id -u)" = 0 ]; then chown postgres: "$dir/data" "$dir/socket" "$dir/password"; fi
-  as_server_user "$postgres_bin/initdb" --no-sync --no-instructions -U postgres --pwfile="$dir/password" \
+  as_server_user "$(cat "$dir/bin")/initdb" --no-sync --no-instructions -U postgres --pwfile="$dir/password" \
     --auth=scram-sha-256 --locale=C.UTF-8 -E UTF8 -D "$dir/data" >"$dir/initdb.log" 2>&1 ||
     { show_file_end "$dir/initdb.log"; die "initdb failed"; }
   {
@@ -108,7 +110,7 @@ postgres_enable_tls() {
 
 postgres_start() {
   local dir=$1/postgres
-  (cd "$dir" && as_server_user "$postgres_bin/pg_ctl" start -w -t 60 -s -D "$dir/data" -l "$dir/data/log") \
+  (cd "$dir" && as_server_user "$(cat "$dir/bin")/pg_ctl" start -w -t 60 -s -D "$dir/data" -l "$dir/data/log") \
     </dev/null >"$dir/pg_ctl.log" 2>&1 ||
     { show_file_end "$dir/pg_ctl.log"; show_file_end "$dir/data/log"; die "PostgreSQL did not start"; }
   ln -sf data/log "$dir/log"
@@ -117,7 +119,7 @@ postgres_start() {
 postgres_stop() {
   local dir=$1/postgres
   [ -f "$dir/data/postmaster.pid" ] || return 0
-  (cd "$dir" && as_server_user "$postgres_bin/pg_ctl" stop -w -t 60 -s -m "${2:-immediate}" -D "$dir/data") \
+  (cd "$dir" && as_server_user "$(cat "$dir/bin")/pg_ctl" stop -w -t 60 -s -m "${2:-immediate}" -D "$dir/data") \
     </dev/null >"$dir/pg_ctl.log" 2>&1 || [ ! -f "$dir/data/postmaster.pid" ] ||
     { show_file_end "$dir/pg_ctl.log"; return 1; }
 }
@@ -199,8 +201,10 @@ kafka_sasl_properties() {
 listeners=PLAINTEXT://127.0.0.1:$port,SECURE://127.0.0.1:$sasl_port,CONTROLLER://127.0.0.1:$controller
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
-sasl.enabled.mechanisms=SCRAM-SHA-512
+sasl.enabled.mechanisms=SCRAM-SHA-512,PLAIN,OAUTHBEARER
 listener.name.secure.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.secure.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_relay="$(cat "$dir/kafka/password")";
+listener.name.secure.oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";
 ssl.keystore.type=PEM
 ssl.keystore.location=$dir/tls/server.pem
 ssl.truststore.type=PEM
@@ -245,12 +249,12 @@ kafka_up() {
   kafka_start "$1"
 }
 
-# postgres_up DIR TLS SETTING...
+# postgres_up DIR MAJOR TLS SETTING...
 postgres_up() {
-  local dir=$1 tls=$2
-  shift 2
+  local dir=$1 major=$2 tls=$3
+  shift 3
   if [ ! -d "$dir/postgres/data" ]; then
-    postgres_create "$dir" "$@"
+    postgres_create "$dir" "$major" "$@"
     if [ "$tls" = 1 ]; then postgres_enable_tls "$dir"; fi
   fi
   postgres_start "$dir"
@@ -269,7 +273,7 @@ servers_show() {
 
 servers_main() {
   [ $# -ge 2 ] || { sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}" >&2; exit 64; }
-  local command=$1 dir owner=0 sasl=0 tls=0 postgres_settings=() kafka_settings=()
+  local command=$1 dir owner=0 sasl=0 tls=0 major=$postgres_debian_major postgres_settings=() kafka_settings=()
   dir=$(mkdir -p "$2" && cd "$2" && pwd)
   shift 2
   case "$command" in
@@ -286,6 +290,7 @@ servers_main() {
       --kafka) kafka_settings+=("$2"); shift 2 ;;
       --sasl) sasl=1; shift ;;
       --tls) tls=1; shift ;;
+      --major) major=$2; shift 2 ;;
       *) die "servers.sh: unknown option '$1'" ;;
     esac
   done
@@ -296,12 +301,12 @@ servers_main() {
     up)
       kafka_up "$dir" "$sasl" "${kafka_settings[@]}" &
       local kafka=$!
-      postgres_up "$dir" "$tls" "${postgres_settings[@]}"
+      postgres_up "$dir" "$major" "$tls" "${postgres_settings[@]}"
       wait "$kafka"
       servers_show "$dir"
       ;;
     kafka-start) kafka_up "$dir" "$sasl" "${kafka_settings[@]}" ;;
-    postgres-start) postgres_up "$dir" "$tls" "${postgres_settings[@]}" ;;
+    postgres-start) postgres_up "$dir" "$major" "$tls" "${postgres_settings[@]}" ;;
     *) die "servers.sh: unknown command '$command'" ;;
   esac
 }

@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from rig import relay as relay_module  # noqa: E402
 from rig.audit import Audit, Broker  # noqa: E402
+from rig.kafka_proxy import KafkaProxy  # noqa: E402
 from rig.proxy import Proxy  # noqa: E402
 from rig.servers import Kafka, Postgres  # noqa: E402
 from rig.world import World  # noqa: E402
@@ -33,6 +34,9 @@ def pytest_report_header(config):
 
 
 def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if "long" in item.keywords:
+            item.add_marker(pytest.mark.timeout(3600))
     if config.getoption("--all"):
         return
     for item in items:
@@ -100,11 +104,11 @@ def seed(request):
 
 @pytest.fixture
 def own_postgres(session_directory):
-    """make(settings..., tls=False): a server that the scenario may stop, kill and break."""
+    """make(settings..., tls=False, major=15): a server that the scenario may stop, kill and break."""
     servers = []
 
-    def make(*settings, tls=False):
-        servers.append(Postgres(tempfile.mkdtemp(prefix="postgres.", dir=session_directory), settings, tls))
+    def make(*settings, tls=False, major=15):
+        servers.append(Postgres(tempfile.mkdtemp(prefix="postgres.", dir=session_directory), settings, tls, major))
         return servers[-1]
 
     yield make
@@ -138,6 +142,16 @@ def proxy():
     yield make
     for one in proxies:
         one.close()
+
+
+@pytest.fixture
+def kafka_behind_proxy(own_kafka):
+    """(broker, proxy): everybody who asks the broker where it is is sent to the proxy."""
+    network = KafkaProxy()
+    kafka = own_kafka(f"advertised.listeners=PLAINTEXT://127.0.0.1:{network.port}")
+    network.target = kafka.port
+    yield kafka, network
+    network.close()
 
 
 NUMBERS = itertools.count(1)

@@ -54,3 +54,11 @@ def test_a_drain_that_gets_sigterm_exits_with_75_and_the_next_goes_on(world):
     assert time.monotonic() - begun < 10
     world.drain()
     world.check(timeout=30)
+
+
+def test_a_drain_whose_broker_never_answers_says_where_it_stood_and_what_to_ask(world):
+    config = world.config(pipeline={"sink": {"bootstrap_servers": "127.0.0.1:1"}})
+    relay = world.start(config, command=("drain", "--timeout", "2s"))
+    assert relay.wait(20) == 75, relay.tail()
+    assert relay.says("drain_out_of_time") and relay.says("outbox-relay doctor"), relay.tail()
+    assert world.confirmed() is None

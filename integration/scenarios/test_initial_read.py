@@ -2,9 +2,10 @@
 
 import time
 
+import psycopg2
 import pytest
 
-from rig.processes import wait_for
+from rig.processes import Frozen, wait_for
 
 SMALL = {"batch": {"events": 300}}
 
@@ -73,6 +74,37 @@ def test_deleted_rows_are_not_sent_and_truncate_waits_for_the_reader(world):
     world.sql("TRUNCATE outbox")
     world.drain(world.config(pipeline=SMALL))
     world.check(expected=expected)
+
+
+def test_rows_that_are_deleted_or_changed_during_the_read_arrive_as_they_were_and_truncate_waits(world):
+    world.emit_in_bulk(60_000)
+    expected = world.expected_ids()
+    relay = world.start(world.config(pipeline=SMALL))
+    wait_for(lambda: world.sequence() > 0 or not relay.alive(), f"the initial read\n{relay.tail()}", every=0.01)
+    with Frozen([relay.pid]):
+        assert world.sequence() < 50_000, "the initial read was through before it was frozen"
+        with pytest.raises(psycopg2.errors.LockNotAvailable):
+            world.sql("SET lock_timeout = '300ms'; TRUNCATE outbox")
+        world.sql("UPDATE outbox SET type = 'Rewritten' WHERE id IN (SELECT id FROM outbox ORDER BY created_at DESC LIMIT 50)")
+        world.sql("DELETE FROM outbox WHERE id IN (SELECT id FROM outbox ORDER BY created_at DESC LIMIT 10)")
+        world.emit(100)
+    world.wait_until_confirmed()
+    world.check(expected=expected | world.expected_ids())
+    assert not any(r["headers"]["type"] == "Rewritten" for r in world.broker.records(world.topics))
+    assert relay.stop() == 0
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM outbox WHERE id = (SELECT id FROM outbox ORDER BY created_at DESC LIMIT 1)", "TRUNCATE outbox"])
+def test_rows_that_vanish_before_a_read_is_resumed_are_refused_by_default(world, statement):
+    config = world.config(pipeline=SMALL)
+    world.emit_in_bulk(60_000)
+    killed_while_reading(world, config, 60_000)
+    world.sql(statement)
+    confirmed = world.confirmed()
+    relay = world.start(config, command=("drain",))
+    assert relay.wait(60) == 78, relay.tail()
+    assert relay.says("snapshot_rows_changed|snapshot_table_rewritten"), relay.tail()
+    assert world.confirmed() == confirmed
 
 
 def test_a_row_that_changed_while_a_resumed_read_was_under_way_is_refused_by_default(world):

@@ -153,3 +153,27 @@ def test_partitions_that_are_added_under_load_split_no_key_in_a_wrong_order(worl
     assert {row[0] for row in rows} == world.expected_ids()
     assert (summary["duplicates"], summary["sequence_missing"]) == (0, 0)
     assert relay.alive() and relay.stop() == 0
+
+
+def test_partitions_that_are_added_stop_the_pipeline_when_told_so_and_a_new_start_goes_on(world):
+    config = world.config(pipeline={"sink": {"on_partition_change": "halt", "librdkafka": {"topic.metadata.refresh.interval.ms": "2000"}}})
+    relay = world.start(config)
+    world.wait_until_streaming(relay)
+    world.emit(10)
+    world.check()
+    before = world.broker.progress(world.name)
+    world.broker.admin("add-partitions", f"{world.name}.order", 6)
+
+    def stopped():
+        world.emit(2)
+        return not relay.alive()
+
+    wait_for(stopped, f"the change to be noticed\n{relay.tail()}", 60, 1)
+    assert relay.wait() == 78 and relay.says("partition_count_changed"), relay.tail()
+    assert world.broker.progress(world.name)["sequence"] >= before["sequence"]
+    again = world.start(config)
+    world.wait_until_confirmed()
+    summary, rows = world.broker.count(world.topics, expect=len(world.expected_ids()), settle=500)
+    assert {row[0] for row in rows} == world.expected_ids()
+    assert (summary["duplicates"], summary["sequence_missing"]) == (0, 0)
+    assert again.stop() == 0

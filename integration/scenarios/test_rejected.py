@@ -40,12 +40,13 @@ def test_a_large_event_among_small_ones_stops_the_pipeline_before_it(world):
     assert delivered["duplicates"] == 0 and delivered["sequence_missing"] == 0
 
 
-def test_exactly_the_large_event_goes_to_the_dead_letter_topic(world):
-    limited_topics(world)
+@pytest.mark.parametrize("limit, size", [(20_000, 60_000), (5_000, 10_000)])
+def test_exactly_the_large_event_goes_to_the_dead_letter_topic(world, limit, size):
+    limited_topics(world, limit)
     dead = f"{world.name}-dead"
     config = world.config(pipeline={"on_reject": {"dead_letter": {"topic": dead}}})
     world.drain(config)
-    large = small_and_one_large(world)
+    large = small_and_one_large(world, size)
     world.drain(config)
     world.emit(5)
     world.drain(config)

@@ -1,5 +1,6 @@
 """TLS and SCRAM on both sides, against real servers; passwords that change at night."""
 
+import json
 import time
 
 import pytest
@@ -38,6 +39,75 @@ def test_events_travel_over_tls_with_scram_and_the_rights_that_are_needed(secure
     secure.check()
     assert relay.stop() == 0
     assert not relay.says(secure.kafka.sasl_password), "the password is in the log"
+
+
+def test_events_travel_with_plain_passwords_over_tls(secure):
+    config = sasl(secure, **{"sasl.mechanism": "PLAIN"})
+    secure.emit(10)
+    secure.drain(config)
+    secure.check()
+
+
+class TokenEndpoint:
+    """OAuth 2.0 client credentials; its tokens are not signed, which the broker is set up to accept."""
+
+    def __init__(self, secret):
+        import base64
+        import http.server
+        import threading
+        import urllib.parse
+
+        endpoint, self.asked, self.life = self, [], 40
+
+        def part(value):
+            return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                form = urllib.parse.parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+                wanted = "Basic " + base64.b64encode(f"outbox-relay:{secret}".encode()).decode()
+                right = self.headers["Authorization"] == wanted and form["grant_type"] == ["client_credentials"]
+                endpoint.asked.append(form if right else None)
+                now = time.time()
+                token = f"{part({'alg': 'none'})}.{part({'sub': 'relay', 'iat': now, 'exp': now + endpoint.life, 'scope': 'kafka'})}."
+                self.send_response(200 if right else 401)
+                self.end_headers()
+                self.wfile.write(json.dumps({"access_token": token, "expires_in": endpoint.life} if right else {}).encode())
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/token"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+def test_events_travel_with_tokens_of_an_identity_provider_which_are_renewed(secure):
+    endpoint = TokenEndpoint("the client's secret")
+    secret = secure.directory / "oidc-secret"
+    secret.write_text("the client's secret\n")
+    tree = secure.document(pipeline={"sink": {
+        "bootstrap_servers": secure.kafka.sasl_bootstrap,
+        "librdkafka": {"security.protocol": "SASL_SSL", "sasl.mechanism": "OAUTHBEARER", "ssl.ca.location": str(secure.kafka.ca),
+                       "sasl.oauthbearer.method": "oidc", "sasl.oauthbearer.client.id": "outbox-relay",
+                       "sasl.oauthbearer.scope": "kafka", "sasl.oauthbearer.token.endpoint.url": endpoint.url},
+        "librdkafka_files": {"sasl.oauthbearer.client.secret": str(secret)}}})
+    config = secure.directory / "oidc.yaml"
+    config.write_text(json.dumps(tree).replace("$", "$$"))
+    secure.emit(10)
+    relay = secure.start(config)
+    secure.check()
+    asked = len(endpoint.asked)
+    assert None not in endpoint.asked and endpoint.asked[0]["scope"] == ["kafka"]
+    wait_for(lambda: len(endpoint.asked) > asked, "a token to be renewed before it ends", endpoint.life + 5)
+    secure.emit(10)
+    secure.check()
+    assert relay.stop() == 0
+    assert not relay.says("client's secret") and not relay.says(r"eyJ"), "a secret is in the log"
+    secret.write_text("another secret\n")
+    again = secure.start(config)
+    assert again.wait(40) == 78, again.tail()
+    assert again.says("auth_failed") and again.says("401"), again.tail()
 
 
 def test_a_wrong_broker_password_is_refused(secure):

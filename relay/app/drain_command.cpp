@@ -32,7 +32,10 @@ class DrainWatch {
       session_.console->show_status(meter_.line());
       if (!session_.console->shows_status() && now - logged_ >= kLogInterval) log_progress(now);
       const auto& timeout = session_.invocation.timeout;
-      if (timeout && now - started_ >= *timeout) stopper_.stop("--timeout " + config::format_duration(*timeout));
+      if (timeout && now - started_ >= *timeout && !stopper_.token().stop_requested()) {
+        tell_unfinished();
+        stopper_.stop("--timeout " + config::format_duration(*timeout));
+      }
     }
     session_.console->show_status("");
   }
@@ -58,6 +61,20 @@ class DrainWatch {
  private:
   static constexpr Millis kRefresh{250};
   static constexpr Millis kLogInterval{10'000};
+
+  // Where each stood when its time was over: a server that did not answer yet has caused no other line.
+  void tell_unfinished() const {
+    for (const auto& [name, status, exit] : supervisor_.reports()) {
+      if (exit) continue;
+      const bool starting = status.phase == PipelinePhase::starting || status.phase == PipelinePhase::backing_off;
+      session_.log().warn("drain_out_of_time", "the time is over and the pipeline is not drained",
+                          {{"pipeline", name},
+                           {"phase", std::string(to_string(status.phase))},
+                           {"last_error", status.last_error ? status.last_error->code : std::string("none")},
+                           {"hint", std::string(starting ? "outbox-relay doctor -c FILE tells which side does not answer"
+                                                         : "give it a longer --timeout; the next drain goes on from here")}});
+    }
+  }
 
   void log_progress(SteadyTime now) {
     logged_ = now;

@@ -15,7 +15,7 @@ Several -c merge in order; without -c, OUTBOX_RELAY_CONFIG names the files (sepa
 
 Exit codes:
   0   done
-  64  the command line is wrong
+  64  the command line is wrong, or a question was not confirmed
   70  a bug in outbox-relay
   75  a failure that is worth a restart; a drain that was stopped early
   78  the configuration is wrong, or a refusal that a restart does not mend

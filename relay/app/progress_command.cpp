@@ -46,7 +46,7 @@ ExitCode progress_show_command(const Session& session) {
   auto code = ExitCode::ok;
   for (const auto& pipeline : configuration->pipelines) {
     const auto one = with_parts(session, *configuration, pipeline, [&](const AdminParts& parts) -> Result<ExitCode> {
-      RELAY_ASSIGN(auto stored, show_progress(parts, kAdminTimeout, stopper.token()));
+      RELAY_ASSIGN(auto stored, show_progress(parts, kLookTimeout, stopper.token()));
       all.emplace_back(parts.pipeline, std::move(stored));
       return ExitCode::ok;
     });

@@ -56,7 +56,8 @@ std::string progress_text(const std::string& pipeline, const std::optional<Progr
   table.row("state", state_of(progress->state));
   table.row("sequence", std::to_string(progress->sequence));
   table.row("position", position_of(progress->position));
-  table.row("end LSN", to_string(progress->end_lsn) + " (everything below is delivered or was not ours)");
+  if (progress->end_lsn)
+    table.row("end LSN", to_string(progress->end_lsn) + " (everything below is delivered or was not ours)");
   table.row("slot", progress->slot);
   table.row("database", "system " + progress->system_identifier + ", timeline " + std::to_string(progress->timeline));
   table.row("Kafka cluster", progress->cluster_id);

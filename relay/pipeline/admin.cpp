@@ -111,6 +111,7 @@ Result<std::optional<Progress>> show_progress(const AdminParts& parts, Millis ti
 
 Result<Progress> create_slot(const AdminParts& parts, Millis timeout, std::stop_token stop) {
   const Release release(parts);
+  const std::stop_callback on_stop(stop, [&] { parts.source.give_up(); });
   SourceState state;
   RELAY_ASSIGN(state, parts.source.inspect());
   std::optional<Progress> before;

@@ -32,7 +32,10 @@ class Pipeline::Impl {
         loop_(std::move(options), *source_, sink_, std::move(parts.transforms), clock, std::move(log)) {}
 
   PipelineExit run(std::stop_token stop) {
-    std::stop_callback on_stop(stop, [this] { wake(); });
+    std::stop_callback on_stop(stop, [this] {
+      source_->give_up();
+      wake();
+    });
     std::jthread sink_thread([this](std::stop_token done) {
       while (!done.stop_requested()) sink_.step(kWait);
       sink_.close();

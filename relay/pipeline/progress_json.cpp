@@ -51,11 +51,42 @@ Position position_of(const Json& j) {
   return p;
 }
 
+// A key as a string; as an array of bytes when it is no UTF-8, which a database in SQL_ASCII may have: the place of an
+// initial read must be stored exactly.
+Json key_json(const std::string& key) {
+  try {
+    Json as_text(key);
+    (void)as_text.dump();
+    return as_text;
+  } catch (const Json::type_error&) {
+    return std::vector<std::uint8_t>(key.begin(), key.end());
+  }
+}
+
+Json keys_json(const std::vector<std::string>& keys) {
+  auto list = Json::array();
+  for (const auto& key : keys) list.push_back(key_json(key));
+  return list;
+}
+
+std::vector<std::string> keys_of(const Json& list) {
+  std::vector<std::string> keys;
+  for (const auto& key : list) {
+    if (key.is_string()) {
+      keys.push_back(key.get<std::string>());
+      continue;
+    }
+    const auto bytes = key.get<std::vector<std::uint8_t>>();
+    keys.emplace_back(bytes.begin(), bytes.end());
+  }
+  return keys;
+}
+
 Json snapshot_json(const SnapshotProgress& s) {
   return {{"consistent_point", to_string(s.consistent_point)},
           {"snapshot_text", s.snapshot_text},
           {"table_index", s.table_index},
-          {"last_key", s.last_key},
+          {"last_key", keys_json(s.last_key)},
           {"storage", s.storage},
           {"rows", s.rows},
           {"resumed", s.resumed},
@@ -67,7 +98,7 @@ SnapshotProgress snapshot_of(const Json& j) {
   s.consistent_point = lsn_at(j, "consistent_point");
   s.snapshot_text = j.at("snapshot_text").get<std::string>();
   s.table_index = j.at("table_index").get<std::uint32_t>();
-  s.last_key = j.at("last_key").get<std::vector<std::string>>();
+  s.last_key = keys_of(j.at("last_key"));
   s.storage = j.at("storage").get<std::vector<std::string>>();
   s.rows = j.at("rows").get<std::uint64_t>();
   s.resumed = j.at("resumed").get<std::uint32_t>();

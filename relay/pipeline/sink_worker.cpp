@@ -88,6 +88,9 @@ void SinkWorker::go_on(Stage stage) {
 }
 
 bool SinkWorker::end(std::optional<Error> error, bool unknown, std::optional<Progress> progress, bool newer_hidden) {
+  if (!error && dead_letter_count_ > 0)
+    log_.warn("events_dead_lettered", "events of this batch can never be delivered; they are with the dead letters",
+              {{"count", dead_letter_count_}});
   {
     const std::lock_guard lock(mutex_);
     SinkOutcome outcome;
@@ -181,9 +184,6 @@ Result<void> SinkWorker::settle_rejected() {
       to_park.push_back(&event);
     ++dead_letter_count_;
   }
-  if (dead_letter_count_ > 0)
-    log_.warn("events_dead_lettered", "events of this batch can never be delivered and go to dead letters",
-              {{"count", dead_letter_count_}});
   if (to_park.empty()) return {};
   RELAY_TRY(dead_letters_->park(options_.name, to_park));
   for (auto& event : batch_->events())

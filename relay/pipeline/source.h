@@ -106,6 +106,8 @@ class Source {
   virtual void release() noexcept = 0;
 
   virtual void wake() noexcept = 0;  // any thread: a waiting step() returns
+  // Any thread: the pipeline is to stop. A create() that waits for the server, or begins to, gives up.
+  virtual void give_up() noexcept = 0;
   virtual SourceCounters counters() const = 0;  // any thread
 };
 

@@ -64,6 +64,7 @@ class FakeSource final : public Source {
   }
   void release() noexcept override {}
   void wake() noexcept override {}
+  void give_up() noexcept override {}
   SourceCounters counters() const override { return {}; }
 
  private:

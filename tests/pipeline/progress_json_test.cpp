@@ -39,6 +39,14 @@ TEST_CASE("a progress record comes back from its text as it was") {
   CHECK(*progress_from_json(progress_to_json(streaming)) == streaming);
 }
 
+TEST_CASE("a key that is no UTF-8 comes back byte for byte") {
+  auto progress = full();
+  progress.snapshot.last_key = {"public.outbox", "caf\xe9", "\xff\xfe", "plain", ""};
+  const auto back = progress_from_json(progress_to_json(progress));
+  REQUIRE(back);
+  CHECK(*back == progress);
+}
+
 TEST_CASE("a record of a newer format version is refused by its number") {
   auto text = progress_to_json(full());
   text.replace(text.find("\"version\":1"), 11, "\"version\":9");

@@ -100,6 +100,7 @@ class SimSource final : public Source {
   Result<Lsn> drain_target() override { return db_.wal_end; }
   void release() noexcept override;
   void wake() noexcept override {}
+  void give_up() noexcept override {}
   SourceCounters counters() const override { return {}; }
   std::size_t rows_per_step = 3;
 

@@ -192,3 +192,22 @@ TEST_CASE("every event arrives once and in order whatever breaks, under seeded s
     run_schedule(seed);
   }
 }
+
+TEST_CASE("stored progress is renewed once a day although nothing happens") {
+  World w(1);
+  w.faults = 0;
+  auto instance = std::make_unique<Instance>(w.db, w.broker, w.random, w.faults, w.clock, 1, options(1));
+  const auto let_it_work = [&] {
+    for (int turn = 0; turn < 2'000; ++turn) REQUIRE(advance(w, instance));
+  };
+  let_it_work();
+  REQUIRE(instance->loop.status().phase == PipelinePhase::streaming);
+  const auto before = w.broker.progress_log.size();
+  w.clock.advance(std::chrono::hours(23));
+  let_it_work();
+  CHECK(w.broker.progress_log.size() == before);
+  w.clock.advance(std::chrono::hours(1));
+  let_it_work();
+  CHECK(w.broker.progress_log.size() == before + 1);
+  CHECK(w.broker.progress_log.back().end_lsn == w.broker.progress_log[before - 1].end_lsn);
+}

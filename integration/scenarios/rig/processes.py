@@ -51,15 +51,17 @@ class Frozen:
         self.pids = list(pids)
 
     def __enter__(self):
-        for pid in self.pids:
-            os.kill(pid, signal.SIGSTOP)
+        self._send(signal.SIGSTOP)
         return self
 
     def __exit__(self, *_):
+        self._send(signal.SIGCONT)
+
+    def _send(self, number):
         for pid in self.pids:
             try:
-                os.kill(pid, signal.SIGCONT)
-            except ProcessLookupError:
+                os.kill(pid, number)
+            except ProcessLookupError:  # a server's backend may end at any time
                 pass
 
 

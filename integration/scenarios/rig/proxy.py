@@ -18,6 +18,7 @@ class Proxy:
         self.passed = 0         # bytes from the target to the client, over all connections
         self.limit = None       # freeze when `passed` has reached this many bytes
         self._frozen = threading.Event()
+        self._holding = threading.Event()
         self._refusing = False
         self._closed = False
         self._pairs = set()
@@ -28,9 +29,14 @@ class Proxy:
         """Nothing passes any more, and nobody is told."""
         self._frozen.set()
 
+    def hold_back_requests(self):
+        """What the client sends does not arrive; what the target sends does."""
+        self._holding.set()
+
     def thaw(self):
         self.limit = None
         self._frozen.clear()
+        self._holding.clear()
 
     def refuse(self):
         """Newcomers are turned away; who is connected stays so."""
@@ -93,14 +99,18 @@ class Proxy:
         for end in pair:
             end.close()
 
+    def _pass_on(self, data, source, sink, from_target):
+        sink.sendall(data)
+
     def _pump(self, source, sink, counted):
         selector = selectors.DefaultSelector()
         selector.register(source, selectors.EVENT_READ)
         try:
             while True:
                 # Asked with a bound, so that a freeze also holds back what is not read yet.
-                if self._frozen.is_set() or not selector.select(0.2):
-                    if self._frozen.is_set():
+                frozen = self._frozen.is_set() or (self._holding.is_set() and not counted)
+                if frozen or not selector.select(0.2):
+                    if frozen:
                         time.sleep(0.02)
                     continue
                 data = source.recv(65536)
@@ -112,7 +122,7 @@ class Proxy:
                         self._frozen.set()
                 if self.delay:
                     time.sleep(self.delay)
-                sink.sendall(data)
+                self._pass_on(data, source, sink, counted)
         except (OSError, ValueError):
             pass
         finally:

@@ -19,9 +19,9 @@ class Postgres:
 
     BIN = Path("/usr/lib/postgresql/15/bin")
 
-    def __init__(self, directory, settings=(), tls=False):
+    def __init__(self, directory, settings=(), tls=False, major=15):
         self.directory = Path(directory)
-        options = ["--tls"] if tls else []
+        options = ["--major", str(major)] + (["--tls"] if tls else [])
         for setting in ("fsync=off", "full_page_writes=off", *settings):
             options += ["--postgres", setting]
         servers_sh("postgres-start", directory, "--owner", str(os.getpid()), *options)
@@ -35,7 +35,7 @@ class Postgres:
         return f"postgresql://{user}:{password}@127.0.0.1:{port or self.port}/{database}{options}"
 
     def connect(self, database="postgres", user="postgres", password=None):
-        connection = psycopg2.connect(self.url(database, user, password))
+        connection = psycopg2.connect(self.url(database, user, password), connect_timeout=30)
         connection.autocommit = True
         return connection
 
