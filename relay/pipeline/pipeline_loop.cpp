@@ -57,7 +57,8 @@ Millis PipelineLoop::run(Millis wait) {
   }
   if (may_hand_over(*step) || idle_progress_due(*step)) hand_over(step->idle_end_lsn);
   if (drained()) return stop();
-  return Millis{0};
+  const bool gathering = step->caught_up && !filling_->empty() && linger() >= kGather;
+  return gathering ? kGather : Millis{0};
 }
 
 Result<void> PipelineLoop::take_delivery() {
@@ -91,6 +92,7 @@ Result<void> PipelineLoop::take_delivery() {
 void PipelineLoop::process_appended(std::size_t first) {
   auto& events = filling_->events();
   if (first == events.size()) return;
+  if (first == 0) filling_since_ = clock_.now();
   auto sequence = enqueued_.sequence + first;
   for (auto i = first; i < events.size(); ++i) events[i].sequence = ++sequence;
   for (auto& transform : transforms_) transform->apply(*filling_, first);
@@ -100,7 +102,17 @@ void PipelineLoop::process_appended(std::size_t first) {
 // more can be read without waiting it goes on filling, up to its target: larger batches cost less per event.
 bool PipelineLoop::may_hand_over(const StepResult& step) const {
   if (draining_ || filling_->empty() || !filling_->at_boundary()) return false;
-  return filling_->full() || step.caught_up;
+  return filling_->full() || (step.caught_up && clock_.now() - filling_since_ >= linger());
+}
+
+// How long a batch may wait for more: a twentieth of what its newest event has waited already. Nothing when events are
+// fresh. Behind a backlog it keeps batches large although the server sends with pauses; small ones cost so much more
+// processor time that a server on the same machine would send even slower.
+Millis PipelineLoop::linger() const {
+  const auto& newest = filling_->events().back();
+  if (newest.from_snapshot) return kLingerMost;
+  const auto late = std::chrono::microseconds(clock_.unix_micros() - newest.commit_time_us);
+  return std::clamp(std::chrono::duration_cast<Millis>(late / 20), Millis{0}, kLingerMost);
 }
 
 // What is stored when this batch is handed over. `idle_end_lsn` as in StepResult.

@@ -45,6 +45,8 @@ class PipelineLoop {
   static constexpr std::size_t kKeepBytes = 8u << 20;
   // How long a step may wait when nothing calls for attention sooner; any wake() ends it.
   static constexpr Millis kServe{100};
+  static constexpr Millis kLingerMost{50};
+  static constexpr Millis kGather{2};  // while a batch lingers, what arrives is taken this often
 
   // The start, one function a state (pipeline_start.cpp).
   Millis inspect();
@@ -63,6 +65,7 @@ class PipelineLoop {
   Result<void> take_delivery();
   void process_appended(std::size_t first);
   bool may_hand_over(const StepResult& step) const;
+  Millis linger() const;
   Progress progress_after(const Batch& batch, Lsn idle_end_lsn) const;
   void hand_over(Lsn idle_end_lsn);
   bool idle_progress_due(const StepResult& step) const;
@@ -106,6 +109,7 @@ class PipelineLoop {
   Batch* filling_ = nullptr;
   Batch* draining_ = nullptr;
   SteadyTime posted_at_{};
+  SteadyTime filling_since_{};    // when the filling batch got its first event
   SteadyTime stored_at_{};        // when progress was last stored
   std::optional<Error> leaving_;  // why this attempt ends; nullopt while stopping
   bool stopping_ = false;

@@ -12,22 +12,24 @@ std::uint32_t ordinal(std::size_t row) { return static_cast<std::uint32_t>(row %
 
 tl::unexpected<Error> gone() { return fail(ErrorKind::transient, "database_unreachable", "the connection broke"); }
 
-void add_event(Batch& batch, const Row& row, Lsn commit_lsn) {
+void add_event(Batch& batch, const Row& row, Lsn commit_lsn, std::int64_t commit_time_us = 0) {
   auto& a = batch.arena();
   auto& e = batch.add(row.id.size() + row.key.size());
   e.id = a.copy(row.id);
   e.aggregate_id = a.copy(row.key);
   e.payload = a.copy(row.poison ? "poison" : "{}");
   e.commit_lsn = commit_lsn;
+  e.commit_time_us = commit_time_us;
 }
 
 }  // namespace
 
-void Database::commit(std::vector<Row> rows) {
+void Database::commit(std::vector<Row> rows, std::int64_t commit_time_us) {
   Transaction t;
   t.commit_lsn = {wal_end.value + 16 * rows.size() + 16};
   t.end_lsn = {t.commit_lsn.value + 8};
   t.xid = next_xid++;
+  t.commit_time_us = commit_time_us;
   t.rows = std::move(rows);
   wal_end = t.end_lsn;
   log.push_back(std::move(t));
@@ -144,7 +146,7 @@ Result<void> SimSource::read_stream(Batch& batch, std::size_t most) {
     const auto& t = db_.log[txn_];
     Position at{t.commit_lsn, {}, {}, 0, t.xid, 0};
     if (row_ < t.rows.size()) {
-      if (t.rows[row_].ours) add_event(batch, t.rows[row_], t.commit_lsn);
+      if (t.rows[row_].ours) add_event(batch, t.rows[row_], t.commit_lsn, t.commit_time_us);
       at.change_lsn = change_lsn(t, row_);
       at.ordinal = ordinal(row_);
       ++row_;

@@ -36,6 +36,7 @@ struct Row {
 struct Transaction {
   Lsn commit_lsn, end_lsn;
   std::uint32_t xid = 0;
+  std::int64_t commit_time_us = 0;
   std::vector<Row> rows;  // row i has change LSN commit_lsn - 8 * (n - i / 2): two rows share each
 };
 
@@ -60,7 +61,7 @@ struct Database {
   std::optional<Slot> slot;
   int creation_lock = 0;
 
-  void commit(std::vector<Row> rows);
+  void commit(std::vector<Row> rows, std::int64_t commit_time_us = 0);
   void write_elsewhere() { wal_end.value += 64; }
   void checkpoint() { if (slot) slot->durable = slot->confirmed; }
   void crash();                  // connections break; the slot's position goes back to the last checkpoint

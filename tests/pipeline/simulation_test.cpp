@@ -61,7 +61,8 @@ struct World {
       const bool ours = random() % 5 != 0;
       rows.push_back({ours ? "e" + std::to_string(committed++) : "", key(), ours, false});
     }
-    db.commit(std::move(rows));
+    const auto late = std::chrono::milliseconds(random() % 3 ? 0 : random() % 2'000);
+    db.commit(std::move(rows), clock.unix_micros() - std::chrono::microseconds(late).count());
   }
 
   void something_breaks() {
@@ -191,6 +192,33 @@ TEST_CASE("every event arrives once and in order whatever breaks, under seeded s
     INFO("replay with RELAY_SIM_SEED=" << seed << " RELAY_SIM_RUNS=1");
     run_schedule(seed);
   }
+}
+
+TEST_CASE("fresh events are handed over at once, and behind a backlog they gather into larger batches") {
+  const auto batches_of_100_events = [](Millis late) {
+    World w(1);
+    w.faults = 0;
+    auto o = options(1);
+    o.batch = {};
+    Instance instance(w.db, w.broker, w.random, w.faults, w.clock, 1, o);
+    const auto turn = [&] {
+      instance.loop.step(Millis{0});
+      instance.sink.step(Millis{0});
+      w.clock.advance(Millis{1});
+    };
+    for (int i = 0; i < 500; ++i) turn();
+    REQUIRE(instance.loop.status().phase == PipelinePhase::streaming);
+    const auto before = w.broker.progress_log.size();
+    for (int i = 0; i < 100; ++i) {
+      w.db.commit({{"e" + std::to_string(i), "k", true, false}}, w.clock.unix_micros() - late.count() * 1'000);
+      turn();
+    }
+    for (int i = 0; i < 100; ++i) turn();
+    CHECK(w.broker.log.size() == w.db.initial.size() + 100);
+    return w.broker.progress_log.size() - before;
+  };
+  CHECK(batches_of_100_events(Millis{0}) >= 20);
+  CHECK(batches_of_100_events(Millis{60'000}) <= 4);
 }
 
 TEST_CASE("stored progress is renewed once a day although nothing happens") {
