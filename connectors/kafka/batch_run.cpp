@@ -12,6 +12,8 @@ constexpr Millis kGrace{5'000};
 constexpr Millis kAbortFor{5'000};
 // Short, because reports of purged records must be taken in between for the abort to end.
 constexpr Millis kAbortSlice{10};
+// The report that tells why may come after those of records that were given up in its wake.
+constexpr Millis kReasonFollows{1'000};
 
 std::uintptr_t tag_of(std::size_t index) { return index + 1; }
 
@@ -71,7 +73,8 @@ BatchRun::Step BatchRun::begin() {
 BatchRun::Step BatchRun::flush(Millis wait) {
   const bool all_answered = parts_.producer.flush(wait);
   if (const auto fatal = parts_.producer.fatal()) return give_up(*fatal, "delivering a batch");
-  if (!parts_.producer.failed().empty()) return on_failed_deliveries();
+  if (!parts_.producer.failed().empty() && (all_answered || tells_why())) return on_failed_deliveries();
+  if (all_answered && cut_short_) return abort_with(std::move(*cut_short_));
   if (all_answered) {
     deadline_ = Deadline(parts_.clock, config_.transaction_timeout + kGrace);
     stage_ = Stage::commit;
@@ -79,6 +82,14 @@ BatchRun::Step BatchRun::flush(Millis wait) {
   }
   if (!deadline_.expired()) return std::nullopt;
   return abort_with(explain({RD_KAFKA_RESP_ERR__MSG_TIMED_OUT, "records were not acknowledged in time"}, "delivering a batch"));
+}
+
+// Among the failures is one that is more than the wake of another, or none will come any more.
+bool BatchRun::tells_why() {
+  const auto& failed = parts_.producer.failed();
+  if (std::any_of(failed.begin(), failed.end(), [](const auto& f) { return !is_collateral(f.code); })) return true;
+  if (!failed_at_) failed_at_ = parts_.clock.now();
+  return parts_.clock.now() - *failed_at_ >= kReasonFollows;
 }
 
 // Which failures say something about an event, and which are only in the wake of others.
@@ -199,18 +210,32 @@ std::optional<Error> BatchRun::partition_error() {
 BatchRun::Step BatchRun::produce() {
   if (!produce_events()) {
     parts_.producer.serve(Millis{1});  // the library's queue is full; what is acknowledged makes room
-    return parts_.producer.failed().empty() ? std::nullopt : on_failed_deliveries();
+    if (!parts_.producer.failed().empty()) cut_short(RD_KAFKA_RESP_ERR__STATE, nullptr);
+    return std::nullopt;
   }
   if (stage_ != Stage::produce) return std::nullopt;
   if (const int code = produce_progress()) {
     if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
       parts_.producer.serve(Millis{1});
-      return parts_.producer.failed().empty() ? std::nullopt : on_failed_deliveries();
+      if (!parts_.producer.failed().empty()) cut_short(code, nullptr);
+      return std::nullopt;
+    }
+    if (code == RD_KAFKA_RESP_ERR__STATE) {
+      cut_short(code, nullptr);
+      return std::nullopt;
     }
     if (const auto fatal = parts_.producer.fatal()) return give_up(*fatal, "delivering a batch");
     return abort_with(explain({code, ""}, "producing the progress record", &parts_.topics.progress()));
   }
   return after_produce();
+}
+
+// While events were still being produced the library has given the transaction up, because of one that was sent before:
+// the reports tell which. Whatever they tell, this transaction must not be committed.
+void BatchRun::cut_short(int code, const Topic* topic) {
+  cut_short_ = explain({code, "the transaction failed while events were still being produced"}, "delivering a batch", topic);
+  deadline_ = Deadline(parts_.clock, config_.transaction_timeout + kGrace);
+  stage_ = Stage::flush;
 }
 
 // False: the queue is full. Anything else that goes wrong changes the stage.
@@ -221,6 +246,10 @@ bool BatchRun::produce_events() {
     const int code = produce_event(next_);
     if (code == 0) continue;
     if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;
+    if (code == RD_KAFKA_RESP_ERR__STATE) {
+      cut_short(code, scratch_.targets[next_]);
+      return true;
+    }
     auto error = explain({code, ""}, "producing an event", scratch_.targets[next_]);
     if (error.kind == ErrorKind::rejected) {
       reject(next_, error.code, error.message);

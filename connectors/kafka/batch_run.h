@@ -69,6 +69,8 @@ class BatchRun {
   Step after_produce();
   Step flush(Millis wait);
   Step on_failed_deliveries();
+  bool tells_why();
+  void cut_short(int code, const Topic* topic);
   bool was_alone(std::size_t index) const;
   Step commit(Millis wait);
   Step abort(Millis wait);
@@ -93,6 +95,8 @@ class BatchRun {
   std::size_t next_ = 0;  // event to be produced
   std::int64_t timestamp_ms_ = 0;
   Outcome after_abort_;
+  std::optional<SteadyTime> failed_at_;  // when the first delivery failed
+  std::optional<Error> cut_short_;  // the library refused to take more before everything was produced
 };
 
 }  // namespace relay::connectors::kafka

@@ -78,8 +78,11 @@ Verdict delivery_verdict(int code) {
     case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
       return {ErrorKind::rejected, "message_too_large",
               "raise the topic's max.message.bytes and the sink's librdkafka: {message.max.bytes: ...}"};
-    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
     case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+      return {ErrorKind::fatal, "timestamp_refused",
+              "mend the clock of the relay's machine or the broker's, or raise the topic's message.timestamp.before.max.ms and "
+              "message.timestamp.after.max.ms"};
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
       return {ErrorKind::rejected, "record_refused", "a compacted topic takes no event without key"};
     case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
       return {ErrorKind::rejected, "topic_illegal", std::string("change the template `topic` or the value in the row")};
@@ -125,8 +128,7 @@ bool is_fencing(int code) {
 
 bool blames_record_batch(int code) {
   return code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || code == RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE ||
-         code == RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE || code == RD_KAFKA_RESP_ERR_INVALID_RECORD ||
-         code == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP;
+         code == RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE || code == RD_KAFKA_RESP_ERR_INVALID_RECORD;
 }
 
 bool is_collateral(int code) {

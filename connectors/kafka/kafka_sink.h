@@ -43,6 +43,7 @@ class KafkaSink final : public Sink {
   bool renewal_due();
   Grouping wanted_grouping() const;
   void look_closer();
+  int usual_record_batch_bytes() const;
   std::optional<Delivery> start_renewal();
   std::optional<Delivery> renew(Millis wait);
   std::optional<Delivery> compare(Millis wait);

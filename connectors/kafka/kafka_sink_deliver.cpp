@@ -1,5 +1,6 @@
 // The sink's part between open() and close(): one batch after the other, and the replacement of the producer between
 // two transactions.
+#include <cstdlib>
 #include <thread>
 
 #include "connectors/kafka/kafka_sink.h"
@@ -52,7 +53,8 @@ bool KafkaSink::renewal_due() {
 }
 
 Grouping KafkaSink::wanted_grouping() const {
-  return batch_->progress.sequence <= searching_until_sequence_ ? search_ : Grouping::usual;
+  const bool searching = searching_until_sequence_ > 0 && batch_->progress.sequence <= searching_until_sequence_;
+  return searching ? search_ : Grouping::usual;
 }
 
 ProducerTuning KafkaSink::tuning() const {
@@ -119,9 +121,14 @@ std::optional<Delivery> KafkaSink::conclude(BatchRun::Outcome outcome) {
   return end(std::move(outcome.delivery));
 }
 
+int KafkaSink::usual_record_batch_bytes() const {
+  const int configured = std::atoi(config_.option("batch.size").c_str());
+  return configured > 0 ? configured : kRecordBatchBytes;
+}
+
 // First so that only large events are alone, which costs little; one by one when even small ones together are refused.
 void KafkaSink::look_closer() {
-  const bool small_already = record_batch_bytes_ > 0 && record_batch_bytes_ <= kSmallRecordBatch;
+  const bool small_already = (record_batch_bytes_ ? record_batch_bytes_ : usual_record_batch_bytes()) <= kSmallRecordBatch;
   search_ = grouping_ == Grouping::usual && !small_already ? Grouping::small : Grouping::alone;
   searching_until_sequence_ = batch_->progress.sequence;
   log_.warn("record_batch_refused",
@@ -131,12 +138,14 @@ void KafkaSink::look_closer() {
             {{"events", std::uint64_t{batch_->events().size()}}});
 }
 
-// Every event went through, so it was their sum that the topic does not take.
+// Every event went through, so it was their sum that the topic does not take; unless this was only a part of the batch
+// that was refused, as after a restart.
 void KafkaSink::smaller_record_batches() {
+  if (batch_->progress.sequence != searching_until_sequence_ || batch_->events().empty()) return;
   searching_until_sequence_ = 0;
   for (const auto& event : batch_->events())
     if (event.disposition == Disposition::dead_letter || event.disposition == Disposition::parked) return;
-  const int before = record_batch_bytes_ ? record_batch_bytes_ : kRecordBatchBytes;
+  const int before = record_batch_bytes_ ? record_batch_bytes_ : usual_record_batch_bytes();
   record_batch_bytes_ = std::max(kRecordBatchBytesLeast, before / 2);
   log_.warn("record_batches_made_smaller", "a topic takes smaller record batches than usual only",
             {{"bytes", std::int64_t{record_batch_bytes_}},

@@ -36,9 +36,10 @@ std::optional<Settings> parse_url(const std::string& url) {
     if (o->val) settings[o->keyword] = o->val;
   // A password that is not percent-encoded ends up in what names the server, and so in messages: '@' leaves its end in
   // the host, '/' and '?' its beginning in the port.
-  if (settings["host"].find('@') != std::string::npos ||
-      settings["port"].find_first_not_of("0123456789,") != std::string::npos)
-    return std::nullopt;
+  const auto host = settings.find("host");
+  const auto port = settings.find("port");
+  if (host != settings.end() && host->second.find('@', 1) != std::string::npos) return std::nullopt;  // @name: abstract
+  if (port != settings.end() && port->second.find_first_not_of("0123456789,") != std::string::npos) return std::nullopt;
   return settings;
 }
 

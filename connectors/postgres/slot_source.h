@@ -87,6 +87,7 @@ class SlotSource final : public Source {
 
   // From inspect() to release().
   struct Attempt {
+    std::int64_t sent_us = 0;  // when the server sent the last message, by its clock, since 1970
     std::unique_ptr<SqlSession> sql;
     std::unique_ptr<ReplicationSession> session;
     std::unique_ptr<SnapshotReader> snapshot;  // while existing rows are read

@@ -48,6 +48,7 @@ Result<StepResult> SlotSource::step_stream(Batch& batch, Millis wait) {
   if (!burst) return refuse_after(std::move(burst).error(), batch);
   RELAY_TRY(watch_silence());
   result.caught_up = *burst == Burst::blocked;
+  if (now_.sent_us) result.behind = std::chrono::microseconds(now_.sent_us - stream_.cursor().transaction().commit_time_us);
   result.server_wal_end = now_.server_wal_end;
   result.reply_wanted = now_.reply_wanted_at > now_.confirmed;
   if (result.caught_up && !stream_.cursor().in_transaction()) result.idle_end_lsn = stream_.cursor().end_lsn();
@@ -106,6 +107,7 @@ Result<void> SlotSource::take(std::string_view message, Batch& batch) {
   RELAY_ASSIGN(const auto decoded, decode_server_message(message));
   if (const auto* data = std::get_if<XLogData>(&decoded)) {
     now_.server_wal_end = std::max(now_.server_wal_end, data->wal_end);
+    now_.sent_us = pgoutput::unix_micros(data->send_time);
     return stream_.receive(*data, batch);
   }
   const auto& keepalive = std::get<Keepalive>(decoded);
@@ -129,6 +131,7 @@ Result<StepResult> SlotSource::step_snapshot(Batch& batch, Millis wait) {
   if (read == SnapshotReader::Read::finished) finish_snapshot(batch);
   result.received = batch.events().size() != before || read == SnapshotReader::Read::finished;
   result.caught_up = read == SnapshotReader::Read::would_block;
+  result.behind = std::chrono::hours(1);
   result.server_wal_end = now_.server_wal_end;
   return result;
 }

@@ -1,6 +1,7 @@
 """Fixtures: one PostgreSQL, one Kafka and one witness for the whole session; a world per scenario."""
 
 import itertools
+import platform
 import random
 import shutil
 import sys
@@ -108,6 +109,8 @@ def own_postgres(session_directory):
     servers = []
 
     def make(*settings, tls=False, major=15):
+        if major != 15 and platform.machine() != "x86_64":
+            pytest.skip(f"PostgreSQL {major} is fetched for x86_64 only")
         servers.append(Postgres(tempfile.mkdtemp(prefix="postgres.", dir=session_directory), settings, tls, major))
         return servers[-1]
 

@@ -70,6 +70,23 @@ def test_with_a_hundred_events_in_the_batch_one_is_rejected_not_a_hundred(world)
     world.check(topics=rf"{world.name}(\..*|-dead)")
 
 
+def test_a_large_event_at_the_beginning_of_a_large_batch_is_found_while_the_rest_is_still_being_produced(world):
+    limited_topics(world)
+    dead = f"{world.name}-dead"
+    config = world.config(pipeline={"batch": {"events": 50_000, "bytes": "64MiB"}, "on_reject": {"dead_letter": {"topic": dead}},
+                                    "sink": {"librdkafka": {"linger.ms": "0"}}})
+    world.drain(config)
+    large = world.value(f"""
+      INSERT INTO outbox (aggregatetype, aggregateid, type, payload) VALUES ('order', '2', 'Large', '{{"noise": "{noise(60_000)}"}}')
+      RETURNING id::text""")
+    world.emit_in_bulk(40_000, per_transaction=40_000)
+    relay = world.drain(config)
+    assert not relay.says("kafka_error"), relay.tail()
+    (letter,) = world.broker.records(dead, expect=1, settle=500)
+    assert letter["headers"]["id"] == large
+    world.check(topics=rf"{world.name}(\..*|-dead)")
+
+
 def test_an_event_above_the_clients_own_limit_is_rejected_too(world):
     """And a dead letter topic cannot take it either: that is said, and the table takes it."""
     world.sql(f"GRANT CREATE ON DATABASE {world.name} TO relay")

@@ -57,7 +57,7 @@ Millis PipelineLoop::run(Millis wait) {
   }
   if (may_hand_over(*step) || idle_progress_due(*step)) hand_over(step->idle_end_lsn);
   if (drained()) return stop();
-  const bool gathering = step->caught_up && !filling_->empty() && linger() >= kGather;
+  const bool gathering = step->caught_up && !filling_->empty() && linger(*step) >= kGather;
   return gathering ? kGather : Millis{0};
 }
 
@@ -102,17 +102,14 @@ void PipelineLoop::process_appended(std::size_t first) {
 // more can be read without waiting it goes on filling, up to its target: larger batches cost less per event.
 bool PipelineLoop::may_hand_over(const StepResult& step) const {
   if (draining_ || filling_->empty() || !filling_->at_boundary()) return false;
-  return filling_->full() || (step.caught_up && clock_.now() - filling_since_ >= linger());
+  return filling_->full() || (step.caught_up && clock_.now() - filling_since_ >= linger(step));
 }
 
-// How long a batch may wait for more: a twentieth of what its newest event has waited already. Nothing when events are
-// fresh. Behind a backlog it keeps batches large although the server sends with pauses; small ones cost so much more
-// processor time that a server on the same machine would send even slower.
-Millis PipelineLoop::linger() const {
-  const auto& newest = filling_->events().back();
-  if (newest.from_snapshot) return kLingerMost;
-  const auto late = std::chrono::microseconds(clock_.unix_micros() - newest.commit_time_us);
-  return std::clamp(std::chrono::duration_cast<Millis>(late / 20), Millis{0}, kLingerMost);
+// How long a batch may wait for more: a twentieth of what its newest event had waited already when it was sent. Nothing
+// when events are fresh. Behind a backlog it keeps batches large although the server sends with pauses; small ones cost
+// so much more processor time that a server on the same machine would send even slower.
+Millis PipelineLoop::linger(const StepResult& step) {
+  return std::clamp(std::chrono::duration_cast<Millis>(step.behind / 20), Millis{0}, kLingerMost);
 }
 
 // What is stored when this batch is handed over. `idle_end_lsn` as in StepResult.
@@ -165,7 +162,9 @@ void PipelineLoop::post(Batch* batch) {
 
 // A slot that is held while nothing is delivered keeps the server from shutting down and others from taking over.
 Result<void> PipelineLoop::watch_sink() {
-  if (!draining_ || clock_.now() - posted_at_ < options_.stall_release) return {};
+  if (!draining_) return {};
+  if (const auto settled = sink_.settled(); std::exchange(settled_, settled) != settled) posted_at_ = clock_.now();
+  if (clock_.now() - posted_at_ < options_.stall_release) return {};
   return fail(ErrorKind::transient, "sink_stalled",
               "delivering a batch: the sink acknowledged nothing for " +
                   std::to_string(options_.stall_release.count() / 1000) + " s; the slot is given back until it recovers",

@@ -65,7 +65,7 @@ class PipelineLoop {
   Result<void> take_delivery();
   void process_appended(std::size_t first);
   bool may_hand_over(const StepResult& step) const;
-  Millis linger() const;
+  static Millis linger(const StepResult& step);
   Progress progress_after(const Batch& batch, Lsn idle_end_lsn) const;
   void hand_over(Lsn idle_end_lsn);
   bool idle_progress_due(const StepResult& step) const;
@@ -109,6 +109,7 @@ class PipelineLoop {
   Batch* filling_ = nullptr;
   Batch* draining_ = nullptr;
   SteadyTime posted_at_{};
+  std::uint64_t settled_ = 0;     // as the sink last said: a batch that is under way moves on
   SteadyTime filling_since_{};    // when the filling batch got its first event
   SteadyTime stored_at_{};        // when progress was last stored
   std::optional<Error> leaving_;  // why this attempt ends; nullopt while stopping

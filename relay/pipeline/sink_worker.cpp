@@ -165,6 +165,7 @@ bool SinkWorker::on_rejected(const Delivery& delivery) {
     event.reject_code = batch_->arena().copy(r.code);
     event.reject_reason = batch_->arena().copy(r.reason);
   }
+  settled_.fetch_add(1, std::memory_order_relaxed);
   go_on(Stage::prepare);
   return false;
 }

@@ -5,6 +5,7 @@
 // post_deliver() and take() the batch belongs to the sink's thread.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -40,6 +41,9 @@ class SinkWorker {
   void cancel();
   bool busy() const;                   // a job was posted and its outcome not taken
   std::optional<SinkOutcome> take();   // the outcome, once
+  // Grows whenever rejected events of the running batch were found and settled, after which the batch goes to the sink
+  // once more: many of them take long, and that is no stall.
+  std::uint64_t settled() const { return settled_.load(std::memory_order_relaxed); }
   std::string cluster_id() const;      // of the sink as it was when the last open() or peek ended
 
   // The sink's thread: works for `wait` at most, also waits so long for a job. True when a job ended.
@@ -74,6 +78,7 @@ class SinkWorker {
   std::function<void()> finished_;
 
   std::uint64_t dead_letter_count_ = 0;  // of the running job; the sink's thread only
+  std::atomic<std::uint64_t> settled_{0};
 
   mutable std::mutex mutex_;             // guards what follows
   std::condition_variable posted_;

@@ -59,6 +59,8 @@ struct StepResult {
   Lsn idle_end_lsn;
   bool reply_wanted = false;  // the server asked for an answer; if nothing is pending, store idle_end_lsn at once
   Lsn server_wal_end;         // the newest the server told, for lag; 0 when it told nothing
+  // How long after its commit the server sent what was read last, both by the server's clock. Much: there is a backlog.
+  std::chrono::microseconds behind{0};
 };
 
 // Counters that only grow; read by other threads.

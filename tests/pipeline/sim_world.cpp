@@ -12,24 +12,23 @@ std::uint32_t ordinal(std::size_t row) { return static_cast<std::uint32_t>(row %
 
 tl::unexpected<Error> gone() { return fail(ErrorKind::transient, "database_unreachable", "the connection broke"); }
 
-void add_event(Batch& batch, const Row& row, Lsn commit_lsn, std::int64_t commit_time_us = 0) {
+void add_event(Batch& batch, const Row& row, Lsn commit_lsn) {
   auto& a = batch.arena();
   auto& e = batch.add(row.id.size() + row.key.size());
   e.id = a.copy(row.id);
   e.aggregate_id = a.copy(row.key);
   e.payload = a.copy(row.poison ? "poison" : "{}");
   e.commit_lsn = commit_lsn;
-  e.commit_time_us = commit_time_us;
 }
 
 }  // namespace
 
-void Database::commit(std::vector<Row> rows, std::int64_t commit_time_us) {
+void Database::commit(std::vector<Row> rows, Millis behind) {
   Transaction t;
   t.commit_lsn = {wal_end.value + 16 * rows.size() + 16};
   t.end_lsn = {t.commit_lsn.value + 8};
   t.xid = next_xid++;
-  t.commit_time_us = commit_time_us;
+  t.behind = behind;
   t.rows = std::move(rows);
   wal_end = t.end_lsn;
   log.push_back(std::move(t));
@@ -144,9 +143,10 @@ bool SimSource::read_initial(Batch& batch) {
 Result<void> SimSource::read_stream(Batch& batch, std::size_t most) {
   for (std::size_t n = 0; n < most && txn_ < db_.log.size() && !batch.full(); ++n) {
     const auto& t = db_.log[txn_];
+    behind_ = t.behind;
     Position at{t.commit_lsn, {}, {}, 0, t.xid, 0};
     if (row_ < t.rows.size()) {
-      if (t.rows[row_].ours) add_event(batch, t.rows[row_], t.commit_lsn, t.commit_time_us);
+      if (t.rows[row_].ours) add_event(batch, t.rows[row_], t.commit_lsn);
       at.change_lsn = change_lsn(t, row_);
       at.ordinal = ordinal(row_);
       ++row_;
@@ -169,6 +169,7 @@ Result<StepResult> SimSource::step(Batch* batch, Millis) {
   const auto before = batch->events().size();
   if (from_.state != ProgressState::snapshot || read_initial(*batch)) RELAY_TRY(read_stream(*batch, rows_per_step));
   r.received = batch->events().size() != before;
+  r.behind = behind_;
   r.caught_up = from_.state == ProgressState::streaming && txn_ == db_.log.size();
   if (r.caught_up && row_ == 0) r.idle_end_lsn = db_.wal_end;
   return r;
@@ -242,7 +243,8 @@ std::optional<Delivery> SimSink::step(Millis) {
   Delivery rejected;
   for (std::size_t i = 0; i < batch->events().size(); ++i)
     if (batch->events()[i].payload == "poison" && batch->events()[i].disposition == Disposition::deliver)
-      rejected.rejected.push_back({i, "message_too_large", "refused by the broker"});
+      if (rejected.rejected.empty() || !broker_.one_rejection_at_a_time)
+        rejected.rejected.push_back({i, "message_too_large", "refused by the broker"});
   if (!rejected.rejected.empty()) {
     batch_ = nullptr;
     rejected.kind = Delivery::Kind::rejected;

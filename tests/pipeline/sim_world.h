@@ -36,7 +36,7 @@ struct Row {
 struct Transaction {
   Lsn commit_lsn, end_lsn;
   std::uint32_t xid = 0;
-  std::int64_t commit_time_us = 0;
+  Millis behind{0};  // how late the server sends it
   std::vector<Row> rows;  // row i has change LSN commit_lsn - 8 * (n - i / 2): two rows share each
 };
 
@@ -61,7 +61,7 @@ struct Database {
   std::optional<Slot> slot;
   int creation_lock = 0;
 
-  void commit(std::vector<Row> rows, std::int64_t commit_time_us = 0);
+  void commit(std::vector<Row> rows, Millis behind = Millis{0});
   void write_elsewhere() { wal_end.value += 64; }
   void checkpoint() { if (slot) slot->durable = slot->confirmed; }
   void crash();                  // connections break; the slot's position goes back to the last checkpoint
@@ -81,6 +81,7 @@ struct Broker {
   int producer_epoch = 0;        // the newest instance; older ones are fenced
   bool up = true;
   bool mute = false;             // takes what it is sent, and says nothing
+  bool one_rejection_at_a_time = false;
 };
 
 // What goes wrong with a commit.
@@ -118,6 +119,7 @@ class SimSource final : public Source {
   Progress from_;
   std::size_t initial_next_ = 0;
   std::size_t txn_ = 0, row_ = 0;  // next to be read
+  Millis behind_{0};
 };
 
 class SimSink final : public Sink {

@@ -61,8 +61,7 @@ struct World {
       const bool ours = random() % 5 != 0;
       rows.push_back({ours ? "e" + std::to_string(committed++) : "", key(), ours, false});
     }
-    const auto late = std::chrono::milliseconds(random() % 3 ? 0 : random() % 2'000);
-    db.commit(std::move(rows), clock.unix_micros() - std::chrono::microseconds(late).count());
+    db.commit(std::move(rows), Millis(random() % 3 ? 0 : random() % 2'000));
   }
 
   void something_breaks() {
@@ -210,7 +209,7 @@ TEST_CASE("fresh events are handed over at once, and behind a backlog they gathe
     REQUIRE(instance.loop.status().phase == PipelinePhase::streaming);
     const auto before = w.broker.progress_log.size();
     for (int i = 0; i < 100; ++i) {
-      w.db.commit({{"e" + std::to_string(i), "k", true, false}}, w.clock.unix_micros() - late.count() * 1'000);
+      w.db.commit({{"e" + std::to_string(i), "k", true, false}}, late);
       turn();
     }
     for (int i = 0; i < 100; ++i) turn();
@@ -219,6 +218,32 @@ TEST_CASE("fresh events are handed over at once, and behind a backlog they gathe
   };
   CHECK(batches_of_100_events(Millis{0}) >= 20);
   CHECK(batches_of_100_events(Millis{60'000}) <= 4);
+}
+
+TEST_CASE("a batch of which one event after the other is rejected is no stall") {
+  World w(1);
+  w.faults = 0;
+  w.broker.one_rejection_at_a_time = true;
+  auto o = options(1);
+  o.batch = {};
+  o.on_reject = OnReject::dead_letter_topic;
+  Instance instance(w.db, w.broker, w.random, w.faults, w.clock, 1, o);
+  std::vector<Row> rows;
+  for (int i = 0; i < 30; ++i) rows.push_back({"p" + std::to_string(i), "k", true, true});
+  const auto turns = [&](int n) {
+    for (int i = 0; i < n; ++i) {
+      instance.loop.step(Millis{0});
+      instance.sink.step(Millis{0});
+      w.clock.advance(Millis{300});  // stall_release is 5 s here
+    }
+  };
+  turns(300);
+  REQUIRE(instance.loop.status().phase == PipelinePhase::streaming);
+  w.db.commit(std::move(rows));
+  turns(600);
+  CHECK(instance.loop.status().restarts == 0);
+  CHECK(instance.loop.status().rejected == 30);
+  CHECK(w.broker.log.size() == w.db.initial.size() + 30);
 }
 
 TEST_CASE("stored progress is renewed once a day although nothing happens") {

@@ -99,6 +99,15 @@ TEST_CASE("a password that is not percent-encoded is not taken for a host or por
   }
 }
 
+TEST_CASE("host and port that the URL leaves out stay out, for PGHOST and service files to fill in") {
+  const auto p = connection_parameters(to("postgresql:///shop?service=prod"), ConnectionUse::sql);
+  REQUIRE(p);
+  CHECK(value(*p, "host") == "(none)");
+  CHECK(value(*p, "port") == "(none)");
+  CHECK(p->conninfo().reveal().find("host=") == std::string::npos);
+  CHECK(connection_parameters(to("postgresql://%40abstract/shop"), ConnectionUse::sql));
+}
+
 TEST_CASE("the password is read from its file at every connect") {
   TemporaryFile file("first\n");
   auto config = to("postgresql://relay@db/shop");

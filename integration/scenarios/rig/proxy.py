@@ -108,10 +108,10 @@ class Proxy:
         try:
             while True:
                 # Asked with a bound, so that a freeze also holds back what is not read yet.
-                frozen = self._frozen.is_set() or (self._holding.is_set() and not counted)
-                if frozen or not selector.select(0.2):
-                    if frozen:
-                        time.sleep(0.02)
+                if not selector.select(0.2):
+                    continue
+                if self._frozen.is_set() or (self._holding.is_set() and not counted):
+                    time.sleep(0.02)
                     continue
                 data = source.recv(65536)
                 if not data:
