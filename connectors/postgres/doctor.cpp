@@ -31,7 +31,7 @@ class Examination {
   }
 
   Result<void> ask() {
-    if (const auto too_old = version_problems(sql_.server_version()); !too_old.empty()) {
+    if (const auto too_old = version_problems(sql_.server_version(), config_.messages.has_value()); !too_old.empty()) {
       add(too_old);
       return {};
     }

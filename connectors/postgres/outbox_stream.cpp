@@ -1,5 +1,7 @@
 #include "connectors/postgres/outbox_stream.h"
 
+#include "connectors/postgres/message_mapping.h"
+
 namespace relay::connectors::postgres {
 namespace {
 
@@ -28,6 +30,8 @@ void OutboxStream::begin_stream(const Progress& from, Lsn slot_confirmed) {
   changed_.begin_stream(from);
   moves_.begin();
   took_part_ = false;
+  message_.clear();
+  next_event_ = 0;
 }
 
 Result<void> OutboxStream::receive(const XLogData& data, Batch& batch) {
@@ -40,9 +44,9 @@ Result<void> OutboxStream::receive(const XLogData& data, Batch& batch) {
   if (const auto* update = std::get_if<pgoutput::Update>(&message)) return on(*update, lsn);
   if (const auto* deletion = std::get_if<pgoutput::Delete>(&message)) return on(*deletion, lsn);
   if (const auto* truncate = std::get_if<pgoutput::Truncate>(&message)) return on(*truncate, lsn);
+  if (const auto* logical = std::get_if<pgoutput::Message>(&message)) return on(*logical, lsn, batch);
   // Origins and types say nothing that an event holds; streamed and prepared transactions were not asked for, and the
   // decoder refuses them.
-  if (std::holds_alternative<pgoutput::Message>(message)) count(counters_.ignored_messages);
   return {};
 }
 
@@ -129,6 +133,37 @@ Result<void> OutboxStream::on(const pgoutput::Truncate& m, Lsn lsn) {
     count(counters_.ignored_truncates);
     if (changed_.watching()) changed_.truncated(relation->table);
   }
+  return {};
+}
+
+// A message outside a transaction is sent even when what it is about is rolled back, and has no commit LSN.
+Result<void> OutboxStream::on(const pgoutput::Message& m, Lsn lsn, Batch& batch) {
+  if (!m.transactional || !config_.messages || m.prefix != config_.messages->prefix) {
+    count(counters_.ignored_messages);
+    return {};
+  }
+  message_.parse(m.content);
+  message_lsn_ = lsn;
+  next_event_ = 0;
+  return go_on(batch);
+}
+
+// Each event counts as a change with the message's LSN, so that a position may lie between two of them.
+Result<void> OutboxStream::go_on(Batch& batch) {
+  const auto& open = cursor_.transaction();
+  while (has_more() && !batch.full()) {
+    const auto& event = message_.events()[next_event_];
+    RELAY_ASSIGN(const bool dropped, cursor_.change(message_lsn_));
+    ++next_event_;
+    if (dropped) continue;
+    append_message_event(event, {open.commit_lsn, message_lsn_, cursor_.ordinal(), open.xid, open.commit_time_us, false},
+                         config_.messages->prefix, config_.messages->null_payload_is_tombstone, batch);
+    took_part_ = true;
+    if (batch.full()) batch.mark_boundary(cursor_.inside(), cursor_.end_lsn());
+  }
+  if (has_more()) return {};
+  message_.clear();
+  next_event_ = 0;
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "connectors/postgres/changed_rows.h"
+#include "connectors/postgres/message_events.h"
 #include "connectors/postgres/pgoutput.h"
 #include "connectors/postgres/relations.h"
 #include "connectors/postgres/replication_wire.h"
@@ -32,6 +33,10 @@ class OutboxStream {
   // batch is full there. REQUIRES: !batch.full(). On failure nothing of this message was appended.
   Result<void> receive(const XLogData& data, Batch& batch);
   Result<void> receive(const Keepalive& keepalive);
+  // A message of many events filled the batch before its end: the rest comes before anything else is received.
+  // REQUIRES: !batch.full().
+  bool has_more() const { return next_event_ < message_.events().size(); }
+  Result<void> go_on(Batch& batch);
 
   const StreamCursor& cursor() const { return cursor_; }
 
@@ -42,6 +47,7 @@ class OutboxStream {
   Result<void> on(const pgoutput::Update& m, Lsn lsn);
   Result<void> on(const pgoutput::Delete& m, Lsn lsn);
   Result<void> on(const pgoutput::Truncate& m, Lsn lsn);
+  Result<void> on(const pgoutput::Message& m, Lsn lsn, Batch& batch);
 
   // The relation of a row; null when its table is to be left out. Fails when the stream never described it, or when it
   // is none of ours and that is not allowed.
@@ -59,6 +65,9 @@ class OutboxStream {
   ChangedRows changed_;
   bool took_part_ = false;  // an event of the open transaction was appended
   std::vector<ColumnText> row_;
+  MessageEvents message_;  // the one under way
+  Lsn message_lsn_;
+  std::size_t next_event_ = 0;
 };
 
 }  // namespace relay::connectors::postgres

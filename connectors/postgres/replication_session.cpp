@@ -235,10 +235,11 @@ Result<void> ReplicationSession::drop_slot(const std::string& slot) {
   return {};
 }
 
-Result<void> ReplicationSession::start_streaming(const std::string& slot, const std::string& publication) {
+Result<void> ReplicationSession::start_streaming(const std::string& slot, const std::string& publication,
+                                                 bool with_messages) {
   const auto command = "START_REPLICATION SLOT " + quote_identifier(slot) +
                        " LOGICAL 0/0 (proto_version '1', publication_names " + quoted(quote_identifier(publication)) +
-                       ")";
+                       (with_messages ? ", messages 'true')" : ")");
   RELAY_ASSIGN(const auto result, impl_->command(command, "read the slot " + slot));
   if (PQresultStatus(result.get()) != PGRES_COPY_BOTH)
     return fail(ErrorKind::corrupt, "replication_message_malformed",

@@ -46,7 +46,7 @@ class ReplicationSession {
   Result<void> drop_slot(const std::string& slot);  // fine when there is none; kind busy when somebody reads it
 
   // From the slot's own position. Kind busy, code slot_active, when somebody else reads it.
-  Result<void> start_streaming(const std::string& slot, const std::string& publication);
+  Result<void> start_streaming(const std::string& slot, const std::string& publication, bool with_messages);
 
   enum class Received { message, would_block };
   // REQUIRES streaming. Reads once from the socket when nothing is buffered. The view lasts until the next call.

@@ -10,6 +10,7 @@ namespace relay::connectors::postgres {
 namespace {
 
 constexpr int kOldestVersion = 130000;
+constexpr int kOldestWithMessages = 140000;
 
 bool contains(const std::vector<std::string>& items, std::string_view item) {
   return std::find(items.begin(), items.end(), item) != items.end();
@@ -184,7 +185,12 @@ bool is_published(const PublicationFacts& publication, const TableFacts& table) 
          std::all_of(leaves.begin(), leaves.end(), [&](auto oid) { return publication.tables.contains(oid); });
 }
 
-Problems version_problems(int server_version) {
+Problems version_problems(int server_version, bool with_messages) {
+  if (server_version >= kOldestVersion && server_version < kOldestWithMessages && with_messages)
+    return {{ErrorKind::fatal, "messages_unsupported", "server",
+             "the server is PostgreSQL " + std::to_string(server_version / 10000) +
+                 ", whose pgoutput sends no logical messages; source.messages needs 14 or later",
+             "upgrade the server, or write events into an outbox table: source.outbox", ""}};
   if (server_version >= kOldestVersion) return {};
   return {{ErrorKind::fatal, "version_unsupported", "server",
            "the server is PostgreSQL " + std::to_string(server_version / 10000) + "; the relay needs 13 or later",
@@ -236,7 +242,7 @@ Problems publication_problems(const SlotSourceConfig& config, const std::vector<
   };
   const bool identities =
       std::all_of(tables.begin(), tables.end(), [](const auto& t) { return t.table.replica_identity; });
-  if (!publication->inserts)
+  if (!publication->inserts && !tables.empty())
     add("publication_without_insert", "does not publish inserts, so no event would ever arrive", "",
         publish_inserts_sql(config, identities));
   for (const auto& t : tables) {

@@ -110,7 +110,10 @@ std::string stream_fingerprint(const SlotSourceConfig& config) {
          ";columns=" + list({c.id, c.aggregate_type, c.aggregate_id, c.event_type, c.payload}, false) +
          ";headers=" + list(config.header_columns, false) +
          ";tombstones=" + (config.null_payload_is_tombstone ? "yes" : "no") +
-         ";order_by=" + list(config.snapshot_order_by, false);
+         ";order_by=" + list(config.snapshot_order_by, false) +
+         (config.messages ? ";messages=" + quote_identifier(config.messages->prefix) +
+                                (config.messages->null_payload_is_tombstone ? ",tombstones" : "")
+                          : "");
 }
 
 }  // namespace relay::connectors::postgres

@@ -85,7 +85,7 @@ Result<void> SlotSource::lock_pipeline_name() {
 }
 
 Result<void> SlotSource::open_stream() {
-  RELAY_TRY(now_.session->start_streaming(config_.slot, config_.publication));
+  RELAY_TRY(now_.session->start_streaming(config_.slot, config_.publication, config_.messages.has_value()));
   now_.streaming = true;
   RELAY_TRY(note_slot_facts());
   RELAY_TRY(note_wal_end());

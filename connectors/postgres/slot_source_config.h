@@ -18,6 +18,12 @@ struct OutboxColumns {
   std::string payload = "payload";
 };
 
+// Logical messages as events; see message_events.h.
+struct MessageSource {
+  std::string prefix;                      // of pg_logical_emit_message
+  bool null_payload_is_tombstone = false;  // otherwise a payload that is null or missing is a rejected event
+};
+
 enum class SnapshotMode { unset, initial, never };
 enum class OnChangedRow { refuse, report };  // rows changed while a resumed initial read was under way
 
@@ -32,7 +38,8 @@ struct SlotSourceConfig {
   SnapshotMode snapshot = SnapshotMode::unset;
   std::vector<std::string> snapshot_order_by;  // columns; empty: the key
   OnChangedRow on_changed_row = OnChangedRow::refuse;
-  std::vector<std::string> outbox_tables;  // "schema.table", `*` and `?` allowed in both parts
+  std::optional<MessageSource> messages;
+  std::vector<std::string> outbox_tables;  // "schema.table", `*` and `?` allowed in both parts; none: messages only
   OutboxColumns columns;
   std::vector<std::string> header_columns;  // additional columns to headers; "*": every column without a role
   bool null_payload_is_tombstone = false;   // otherwise a NULL payload is a rejected event

@@ -93,6 +93,10 @@ Result<SlotSource::Burst> SlotSource::read_stream(Batch& batch, bool& received) 
 Result<SlotSource::Burst> SlotSource::read_burst(Batch& batch, SteadyTime until, std::size_t& messages) {
   std::string_view message;
   while (!batch.full()) {
+    if (stream_.has_more()) {
+      RELAY_TRY(stream_.go_on(batch));
+      continue;
+    }
     if (messages % 64 == 63 && clock_.now() >= until) return Burst::time_is_up;
     RELAY_ASSIGN(const auto received, now_.session->receive(message));
     if (now_.session->publication_skipped()) return publication_skipped();

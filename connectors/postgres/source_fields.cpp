@@ -56,7 +56,21 @@ FieldSpec outbox_spec() {
                       "What a row with a NULL payload is: an event that can never be delivered, or a tombstone.")
                      .one_of({"reject", "tombstone"})
                      .defaults("reject")})
-      .require();
+      .usually();
+}
+
+FieldSpec messages_spec() {
+  return object("messages",
+                "Logical messages as events: an outbox without a table. The application, or a trigger, calls "
+                "pg_logical_emit_message(true, 'outbox', '{...}') with one event or an array of them. PostgreSQL 14 or newer.",
+                {text("prefix", "The first argument after `true`; messages with another one are somebody else's.")
+                     .defaults("outbox")
+                     .checked(check_name),
+                 text("null_payload",
+                      "What an event is whose payload is null or missing: one that can never be delivered, or a tombstone.")
+                     .one_of({"reject", "tombstone"})
+                     .defaults("reject")})
+      .for_example("{prefix: outbox}");
 }
 
 FieldSpec snapshot_spec() {
@@ -100,6 +114,10 @@ bool contains(const std::vector<std::string>& list, std::string_view item) {
 }
 
 void read_outbox(const Value& outbox, SlotSourceConfig& out) {
+  if (!outbox) {
+    out.snapshot = SnapshotMode::never;
+    return;
+  }
   const auto& columns = outbox["columns"];
   out.outbox_tables = strings(outbox["tables"]);
   out.columns = {columns["id"].as_string(), columns["aggregate_type"].as_string(), columns["aggregate_id"].as_string(),
@@ -122,13 +140,14 @@ std::vector<FieldSpec> slot_source_fields() {
       text("slot", "The replication slot; without it, outbox_relay_<pipeline>.")
           .matching("[a-z0-9_]{1,63}", "1 to 63 lower-case letters, digits and underscores, as PostgreSQL demands")
           .for_example("outbox_relay_orders"),
-      text("publication", "The publication that names the outbox tables.").defaults("outbox_relay").checked(check_name),
+      text("publication", "The publication that names the outbox tables; one without tables is enough for messages.").defaults("outbox_relay").checked(check_name),
       list("create", "What the relay may create by itself at the first start; of everything else it prints the SQL.",
            text("", "").one_of({"publication", "slot", "tables"}))
           .defaults("[]")
           .for_example("[publication, slot]"),
       snapshot_spec(),
       outbox_spec(),
+      messages_spec(),
       text("unmatched_tables", "When a row comes of a published table that `outbox.tables` does not name.")
           .one_of({"refuse", "ignore"})
           .defaults("refuse"),
@@ -149,6 +168,11 @@ void validate_slot_source(const Value& part, const Value&, Diagnostics& out) {
   if (snapshot && snapshot["order_by"] && snapshot["mode"].as_string() == "never")
     complain(snapshot["order_by"], "source.snapshot.order_by", "existing rows are not read, so they have no order",
              "remove order_by, or set mode: initial");
+  if (!outbox && !part["messages"])
+    complain(part, "source", "nothing is named that events come from",
+             "outbox: {tables: [public.outbox]}, or messages: {prefix: outbox}, or both");
+  if (!outbox && snapshot)
+    complain(snapshot, "source.snapshot", "messages are not kept anywhere, so none exist before the slot", "remove snapshot");
   std::set<std::string> seen;
   for (const auto& [role, name] : outbox["columns"].entries())
     if (!name.as_string().empty() && !seen.insert(name.as_string()).second)
@@ -184,6 +208,8 @@ SlotSourceConfig slot_source_config(const BuildContext& context) {
   out.create_tables = contains(create, "tables");
   read_snapshot(part["snapshot"], out);
   read_outbox(part["outbox"], out);
+  if (const auto& messages = part["messages"])
+    out.messages = MessageSource{messages["prefix"].as_string(), messages["null_payload"].as_string() == "tombstone"};
   out.unmatched_tables_ignored = part["unmatched_tables"].as_string() == "ignore";
   out.status_interval = part["status_interval"].as_duration();
   return out;

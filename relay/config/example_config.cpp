@@ -1,4 +1,4 @@
-// The specification as a commented configuration: what is required is written, the rest stands commented out with its
+// The specification as a commented configuration: what is required or usual is written, the rest stands commented out with its
 // default. Of a variant the first is shown, the others are named.
 #include <algorithm>
 
@@ -84,7 +84,7 @@ bool in_one_line(const FieldSpec& spec) {
 bool is_comment(const std::string& line) { return line.find_first_not_of(' ') == line.find('#'); }
 
 Lines field(const FieldSpec& spec, bool commented) {
-  const bool hidden = commented || !spec.required;
+  const bool hidden = commented || (!spec.required && !spec.usual);
   Lines written;
   if (in_one_line(spec)) {
     written.push_back(spec.name + ": " + sample(spec));

@@ -33,6 +33,7 @@ struct FieldSpec {
   FieldType type = FieldType::string;
   std::string description;                // a sentence or two, for the reference page
   bool required = false;
+  bool usual = false;                     // optional, and yet written out in the example
   // As one would write it in YAML; shown in the reference. An object or list without a default has no value when it is
   // not written, also when its own fields have defaults; `{}` as its default fills those in.
   std::optional<std::string> default_text;
@@ -52,6 +53,7 @@ struct FieldSpec {
   std::function<std::optional<std::string>(const std::string&)> check;
 
   FieldSpec&& require() && { required = true; return std::move(*this); }
+  FieldSpec&& usually() && { usual = true; return std::move(*this); }
   FieldSpec&& defaults(std::string text) && { default_text = std::move(text); return std::move(*this); }
   FieldSpec&& for_example(std::string text) && { example = std::move(text); return std::move(*this); }
   FieldSpec&& one_of(std::vector<std::string> values) && { choices = std::move(values); return std::move(*this); }

@@ -349,3 +349,88 @@ TEST_CASE("an initial read that was never interrupted minds no change") {
   REQUIRE(rig.send(deletion(kOutbox, key("old")), 900));
   CHECK(rig.send(commit(1000)));
 }
+
+// ---- logical messages
+
+namespace {
+
+std::string list(int first, int last) {
+  std::string out;
+  for (int i = first; i <= last; ++i)
+    out += (out.empty() ? "" : ",") + std::string(R"({"id":")") + std::to_string(i) + R"(","payload":{}})";
+  return "[" + out + "]";
+}
+
+}  // namespace
+
+TEST_CASE("messages with our prefix are events with their place, and all others are ignored and counted") {
+  Rig rig;
+  rig.config.messages = MessageSource{"outbox", false};
+  for (const auto& m : {begin(1000, 7), outbox_relation()}) REQUIRE(rig.send(m));
+  REQUIRE(rig.send(insert(kOutbox, row("r1")), 900));
+  REQUIRE(rig.send(message(910, "outbox", R"([{"id":"m1","payload":1},{"payload":2}])"), 910));
+  REQUIRE(rig.send(message(920, "somebody else", "x"), 920));
+  REQUIRE(rig.send(message(930, "outbox", R"({"id":"never","payload":1})", false), 930));
+  REQUIRE(rig.send(message(940, "outbox", "[]"), 940));
+  REQUIRE(rig.send(message(950, "outbox", "no JSON"), 950));
+  REQUIRE(rig.send(insert(kOutbox, row("r2")), 960));
+  REQUIRE(rig.send(commit(1000)));
+  CHECK(rig.ids() == "r1 m1 0/3E8-0/38E-2 0/3E8-0/3B6-1 r2");
+  CHECK(rig.counters.ignored_messages == 2);
+  const auto& events = rig.batch.events();
+  CHECK(events[1].source_table == "outbox");
+  CHECK(events[1].commit_lsn == Lsn{1000});
+  CHECK(events[1].change_lsn == Lsn{910});
+  CHECK(events[2].ordinal == 2);
+  CHECK(events[2].payload == "2");
+  CHECK(events[2].disposition == Disposition::deliver);
+  CHECK(events[3].disposition == Disposition::reject);
+  CHECK(events[3].reject_code == "message_malformed");
+  CHECK(events[3].payload == "no JSON");
+}
+
+TEST_CASE("a message of many events fills one batch after the other, and each end is a place to resume at") {
+  BatchLimits limits;
+  limits.events_target = limits.events_max = 3;
+  for (int resume_after = 1; resume_after <= 3; ++resume_after) {
+    Rig first(limits);
+    first.config.messages = MessageSource{"outbox", false};
+    REQUIRE(first.send(begin(1000, 7)));
+    REQUIRE(first.send(message(910, "outbox", list(1, 8)), 910));
+    std::string seen = first.ids();
+    for (int batches = 1; batches < resume_after; ++batches) {
+      REQUIRE(first.stream.has_more());
+      first.batch.clear(1 << 20);
+      REQUIRE(first.stream.go_on(first.batch));
+      seen += " " + first.ids();
+    }
+    const bool inside = resume_after < 3;
+    REQUIRE(first.stream.has_more() == inside);
+    if (!inside) REQUIRE(first.send(commit(1000)));
+    REQUIRE(first.batch.at_boundary());
+    CHECK(first.batch.position().inside_transaction() == inside);
+
+    Progress stored;
+    stored.position = first.batch.position();
+    stored.end_lsn = first.batch.end_lsn();
+    Rig second;
+    second.config.messages = MessageSource{"outbox", false};
+    second.resume(stored);
+    REQUIRE(second.send(begin(1000, 7)));
+    REQUIRE(second.send(message(910, "outbox", list(1, 8)), 910));
+    REQUIRE(second.send(commit(1000)));
+    CHECK(seen + (inside ? " " : "") + second.ids() == "1 2 3 4 5 6 7 8");
+  }
+}
+
+TEST_CASE("an event whose payload is null is rejected, or a tombstone when asked for") {
+  for (const bool tombstone : {false, true}) {
+    Rig rig;
+    rig.config.messages = MessageSource{"outbox", tombstone};
+    REQUIRE(rig.send(begin(1000, 7)));
+    REQUIRE(rig.send(message(910, "outbox", R"({"id":"1","payload":null})"), 910));
+    REQUIRE(rig.batch.events().size() == 1);
+    CHECK(rig.batch.events()[0].is_tombstone());
+    CHECK((rig.batch.events()[0].disposition == Disposition::reject) == !tombstone);
+  }
+}

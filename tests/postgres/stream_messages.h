@@ -77,6 +77,9 @@ inline std::string update_key(std::uint32_t oid, const Cells& key, const Cells& 
 inline std::string deletion(std::uint32_t oid, const Cells& key) {
   return Bytes().u8('D').u32(oid).u8('K').raw(tuple(key));
 }
+inline std::string message(std::uint64_t lsn, const std::string& prefix, const std::string& content, bool transactional = true) {
+  return Bytes().u8('M').u8(transactional ? 1 : 0).u64(lsn).text(prefix).u32(content.size()).raw(content);
+}
 inline std::string truncate(std::uint32_t oid) { return Bytes().u8('T').u32(1).u8(0).u32(oid); }
 
 }  // namespace relay::test
