@@ -125,31 +125,26 @@ def test_a_slot_that_is_ahead_of_the_stored_position_is_refused_and_can_be_adopt
 
 
 @pytest.fixture
-def second_primary(own_postgres):
-    """make(postgres): another server with the same history up to now, promoted; both are alive."""
-
-    def make(postgres):
-        other = own_postgres()
-        other.stop("immediate")
-        postgres.stop("fast")
-        shutil.rmtree(other.data)
-        subprocess.run(["cp", "-a", postgres.data, other.data], check=True)
-        postgres.start()
-        with open(other.data / "postgresql.auto.conf", "a") as settings:
-            settings.write(f"port = {other.port}\nunix_socket_directories = '{other.directory}/postgres/socket'\n")
-        other.password = postgres.password
-        start_on_a_new_timeline(other)
-        return other
-
-    return make
-
-
-def test_of_two_primaries_that_are_both_alive_only_the_delivered_history_goes_on(make_world, own_postgres, kafka, second_primary):
-    old = own_postgres()
-    world = make_world(old, kafka)
+def two_primaries(make_world, own_postgres, kafka):
+    """A world that has delivered some, and another server with the same history, promoted; both are alive."""
+    postgres, other = own_postgres(), own_postgres()
+    world = make_world(postgres, kafka)
     world.emit(10)
     world.drain()
-    promoted = second_primary(old)
+    other.stop("immediate")
+    postgres.stop("fast")
+    shutil.rmtree(other.data)
+    subprocess.run(["cp", "-a", postgres.data, other.data], check=True)
+    postgres.start()
+    with open(other.data / "postgresql.auto.conf", "a") as settings:
+        settings.write(f"port = {other.port}\nunix_socket_directories = '{other.directory}/postgres/socket'\n")
+    other.password = postgres.password
+    start_on_a_new_timeline(other)
+    return world, other
+
+
+def test_of_two_primaries_that_are_both_alive_only_the_delivered_history_goes_on(two_primaries):
+    world, promoted = two_primaries
     there = world.config(database={"url": world.url(port=promoted.port)}, name="there")
 
     first = world.start(world.config())
@@ -167,12 +162,8 @@ def test_of_two_primaries_that_are_both_alive_only_the_delivered_history_goes_on
     assert first.stop() == 0
 
 
-def test_after_a_promoted_server_was_followed_the_old_primary_is_refused(make_world, own_postgres, kafka, second_primary):
-    old = own_postgres()
-    world = make_world(old, kafka)
-    world.emit(10)
-    world.drain()
-    promoted = second_primary(old)
+def test_after_a_promoted_server_was_followed_the_old_primary_is_refused(two_primaries):
+    world, promoted = two_primaries
     promoted.query("SELECT emit(1, 60)", database=world.name)
     world.drain(world.config(database={"url": world.url(port=promoted.port)}, name="there"))
     world.emit(60, transactions=30)
