@@ -171,7 +171,10 @@ Findings publication_findings(const SlotSourceConfig& config, const std::vector<
     if (on) operations += (operations.empty() ? "" : ", ") + std::string(name);
   out.push_back(
       ok("publication", subject,
-         std::string(p.all_tables ? "publishes all tables" : "publishes the outbox tables") + " (" + operations + ")"));
+         std::string(p.all_tables    ? "publishes all tables"
+                     : tables.empty() ? "is there; messages need no table in it"
+                                      : "publishes the outbox tables") +
+             " (" + operations + ")"));
   if (p.all_tables || !p.schemas.empty())
     out.push_back(
         {Severity::note, "publication_publishes_more", subject,

@@ -126,7 +126,7 @@ bool is_nested(json::value& value) {
 // The fields of one event. After a problem the rest is still checked, so that what follows it can be read.
 class Filler {
  public:
-  explicit Filler(MessageEvent& event) : event_(event) {}
+  Filler(MessageEvent& event, std::vector<Header>& headers) : event_(event), headers_(headers) {}
 
   void field(std::string_view name, json::value value) {
     std::string_view* const roles[] = {&event_.id, &event_.aggregate_type, &event_.aggregate_id, &event_.event_type,
@@ -137,7 +137,7 @@ class Filler {
     const bool twice = role < std::size(kNames) && (std::exchange(seen_, seen_ | 1u << role) & 1u << role);
     if (role == std::size(kNames)) return refuse(kFieldUnknown, value);
     if (twice) return refuse(kFieldTwice, value);
-    if (role == 5) return headers(value);
+    if (role == 5) return fill_headers(value);
     if (role < 4 && is_nested(value)) return refuse(kFieldNested, value);
     *roles[role] = text_of(value);
   }
@@ -147,7 +147,7 @@ class Filler {
     if (event_.problem.empty()) event_.problem = problem;
     check(value);
   }
-  void headers(json::value& value) {
+  void fill_headers(json::value& value) {
     const auto type = need(value.type());
     if (type != json::json_type::object) {
       if (type != json::json_type::null) return refuse(kHeadersNoObject, value);
@@ -160,11 +160,12 @@ class Filler {
       header.name = present(need(field.unescaped_key()));
       json::value content = field.value();
       header.value = text_of(content);
-      event_.headers.push_back(header);
+      headers_.push_back(header);
     }
   }
 
   MessageEvent& event_;
+  std::vector<Header>& headers_;  // of all events, one after the other
   unsigned seen_ = 0;
 };
 
@@ -176,6 +177,7 @@ class MessageEvents::Impl {
     const auto kept = keep(content);
     try {
       read(kept);
+      hand_out_headers();
     } catch (const Malformed&) {
       events_.assign(1, MessageEvent{});
       events_.front().payload = present(kept);
@@ -184,6 +186,8 @@ class MessageEvents::Impl {
   }
   void clear() {
     events_.clear();
+    headers_.clear();
+    headers_end_.clear();
     if (buffer_.capacity() <= kKeepBytes) return;
     buffer_ = {};
     parser_ = std::make_unique<json::parser>();
@@ -219,13 +223,20 @@ class MessageEvents::Impl {
 
   void add(json::value value) {
     auto& event = events_.emplace_back();
+    const auto headers_before = headers_.size();
+    fill(value, event);
+    if (!event.problem.empty()) headers_.resize(headers_before);
+    headers_end_.push_back(headers_.size());
+  }
+
+  void fill(json::value& value, MessageEvent& event) {
     if (need(value.type()) != json::json_type::object) {
       event.payload = present(text_of(value));
       event.problem = kNoEvent;
       return;
     }
     auto object = need(value.get_object());
-    Filler filler(event);
+    Filler filler(event, headers_);
     for (auto item : object) {
       auto field = need(std::move(item));
       const auto name = need(field.unescaped_key());
@@ -239,7 +250,15 @@ class MessageEvents::Impl {
     event.problem = problem;
   }
 
+  void hand_out_headers() {
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i < headers_end_.size(); begin = headers_end_[i++])
+      events_[i].headers = std::span(headers_).subspan(begin, headers_end_[i] - begin);
+  }
+
   std::vector<char> buffer_;
+  std::vector<Header> headers_;
+  std::vector<std::size_t> headers_end_;  // into headers_, per event
   std::unique_ptr<json::parser> parser_ = std::make_unique<json::parser>();
 };
 

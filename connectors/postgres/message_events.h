@@ -9,6 +9,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -19,7 +20,7 @@ namespace relay::connectors::postgres {
 // A field that is missing, or null in the message, has data() == nullptr.
 struct MessageEvent {
   std::string_view id, aggregate_type, aggregate_id, event_type, payload;
-  std::vector<Header> headers;
+  std::span<const Header> headers;
   std::string_view problem;  // why it can be no event, without any value of it; empty: nothing is wrong
 };
 

@@ -10,12 +10,6 @@ std::size_t size_of(const MessageEvent& from) {
   return bytes;
 }
 
-void reject(Event& event, std::string_view code, std::string_view reason) {
-  event.disposition = Disposition::reject;
-  event.reject_code = code;
-  event.reject_reason = reason;
-}
-
 }  // namespace
 
 void append_message_event(const MessageEvent& from, const RowPlace& place, const std::string& prefix,
@@ -35,12 +29,7 @@ void append_message_event(const MessageEvent& from, const RowPlace& place, const
       headers[i] = {arena.copy(from.headers[i].name), arena.copy(from.headers[i].value)};
     event.headers = headers;
   }
-  event.source_table = prefix;
-  event.commit_lsn = place.commit_lsn;
-  event.change_lsn = place.change_lsn;
-  event.ordinal = place.ordinal;
-  event.xid = place.xid;
-  event.commit_time_us = place.commit_time_us;
+  set_place(event, place, prefix);
   if (!from.problem.empty())
     reject(event, "message_malformed", from.problem);
   else if (event.payload.data() == nullptr && !null_payload_is_tombstone)

@@ -50,12 +50,6 @@ class RowCopy {
   char* to_;
 };
 
-void reject(Event& event, std::string_view code, std::string_view reason) {
-  event.disposition = Disposition::reject;
-  event.reject_code = code;
-  event.reject_reason = reason;
-}
-
 bool matches(std::string_view pattern, std::string_view text) {
   std::size_t p = 0, t = 0, star = std::string_view::npos, star_text = 0;
   while (t < text.size()) {
@@ -77,6 +71,22 @@ bool matches(std::string_view pattern, std::string_view text) {
 }
 
 }  // namespace
+
+void set_place(Event& event, const RowPlace& place, std::string_view source) {
+  event.source_table = source;
+  event.commit_lsn = place.commit_lsn;
+  event.change_lsn = place.change_lsn;
+  event.ordinal = place.ordinal;
+  event.xid = place.xid;
+  event.commit_time_us = place.commit_time_us;
+  event.from_snapshot = place.from_snapshot;
+}
+
+void reject(Event& event, std::string_view code, std::string_view reason) {
+  event.disposition = Disposition::reject;
+  event.reject_code = code;
+  event.reject_reason = reason;
+}
 
 Result<std::unique_ptr<OutboxMapping>> OutboxMapping::make(const SlotSourceConfig& config, std::string table,
                                                            std::vector<ColumnInfo> columns) {
@@ -159,13 +169,7 @@ void OutboxMapping::append(std::span<const ColumnText> row, const RowPlace& plac
       headers[i] = {headers_[i].name, copy.text(row[headers_[i].index].text)};
     event.headers = headers;
   }
-  event.source_table = table_;
-  event.commit_lsn = place.commit_lsn;
-  event.change_lsn = place.change_lsn;
-  event.ordinal = place.ordinal;
-  event.xid = place.xid;
-  event.commit_time_us = place.commit_time_us;
-  event.from_snapshot = place.from_snapshot;
+  set_place(event, place, table_);
   if (event.id.empty())
     reject(event, "id_missing", "the row has no id");
   else if (payload.data() == nullptr && !null_payload_is_tombstone_)

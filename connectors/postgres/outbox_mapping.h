@@ -37,6 +37,10 @@ struct RowPlace {
   bool from_snapshot = false;
 };
 
+// Where an event comes from. `source` outlives the pipeline.
+void set_place(Event& event, const RowPlace& place, std::string_view source);
+void reject(Event& event, std::string_view code, std::string_view reason);
+
 // The mapping of one table's present columns. Immutable. Events refer to its strings, so it must outlive the pipeline:
 // whoever makes mappings keeps them, also after the table has changed.
 class OutboxMapping {
