@@ -3,7 +3,7 @@
 #include <chrono>
 #include <string_view>
 
-#include "connectors/file/json_text.h"
+#include "relay/base/json_text.h"
 
 namespace relay::connectors::file {
 namespace {

@@ -20,7 +20,7 @@ bool needs_store_tables(const BuildContext& context, const SlotSourceConfig& con
 SourceSpec slot_spec() {
   SourceSpec spec;
   spec.name = "slot";
-  spec.summary = "Rows of outbox tables, or logical messages, from a PostgreSQL logical replication slot.";
+  spec.summary = "Rows of outbox tables, row changes of business tables, or logical messages, from a PostgreSQL logical replication slot.";
   spec.fields = slot_source_fields();
   spec.validate = validate_slot_source;
   spec.build = [](const BuildContext& context) -> Result<std::unique_ptr<Source>> {

@@ -112,11 +112,31 @@ Findings limit_findings(const SlotSourceConfig& config, const SettingsFacts& s, 
   return out;
 }
 
+namespace {
+
+Finding capture_finding(const TableCapture& capture, const TableFacts& table) {
+  std::string types, id;
+  for (const auto& rule : capture.events) types += (types.empty() ? "" : ", ") + rule.type;
+  for (const auto& column : capture.aggregate_id.empty() ? table.key : capture.aggregate_id) id += (id.empty() ? "" : ", ") + column;
+  return ok("captured_table", "table " + table.name(),
+            "row changes become events (" + types + "); aggregate id: " + id +
+                (table.identity_full
+                     ? "; whole old rows are sent (REPLICA IDENTITY FULL)"
+                     : "; of old rows only the key is sent, so changed columns are not listed, and large values that did not "
+                       "change are left out of an update"));
+}
+
+}  // namespace
+
 Findings table_findings(const SlotSourceConfig& config, const std::vector<TableFacts>& tables) {
   Findings out;
   const auto& c = config.columns;
   for (const auto& t : tables) {
     const auto subject = "table " + t.name();
+    if (const auto* capture = config.capture_of(t.name())) {
+      out.push_back(capture_finding(*capture, t));
+      continue;
+    }
     std::string columns;
     for (const auto* name : {&c.id, &c.aggregate_type, &c.aggregate_id, &c.event_type, &c.payload})
       if (!name->empty()) columns += (columns.empty() ? "" : ", ") + *name + " " + type_of(t, *name);
@@ -142,7 +162,7 @@ void check_operations(const SlotSourceConfig& config, const std::vector<TableFac
                          " has no replica identity, but the publication publishes updates or deletes: every UPDATE or "
                          "DELETE of the application on it fails",
                      publish_inserts_sql(config, false)});
-    const bool moves_hidden = t.table.partitioned && !p.via_root && p.inserts && !p.deletes;
+    const bool moves_hidden = config.is_outbox(t.name()) && t.table.partitioned && !p.via_root && p.inserts && !p.deletes;
     if (moves_hidden)
       out.push_back(
           {Severity::warning, "publication_row_moves", subject,
@@ -173,7 +193,7 @@ Findings publication_findings(const SlotSourceConfig& config, const std::vector<
       ok("publication", subject,
          std::string(p.all_tables    ? "publishes all tables"
                      : tables.empty() ? "is there; messages need no table in it"
-                                      : "publishes the outbox tables") +
+                                      : "publishes the tables") +
              " (" + operations + ")"));
   if (p.all_tables || !p.schemas.empty())
     out.push_back(
@@ -186,9 +206,10 @@ Findings publication_findings(const SlotSourceConfig& config, const std::vector<
     out.push_back({Severity::note, "publication_via_partitions", subject,
                    "changes of partitioned tables arrive under the names of the partitions; the relay resolves them",
                    ""});
-  const auto wild = std::find_if(config.outbox_tables.begin(), config.outbox_tables.end(),
+  const auto patterns = config.table_patterns();
+  const auto wild = std::find_if(patterns.begin(), patterns.end(),
                                  [](const auto& pattern) { return pattern.find_first_of("*?") != std::string::npos; });
-  if (wild != config.outbox_tables.end() && !p.all_tables)
+  if (wild != patterns.end() && !p.all_tables)
     out.push_back(
         {Severity::note, "publication_new_tables", subject,
          "a table that is created later and matches " + *wild + " is delivered only when it is also added here",

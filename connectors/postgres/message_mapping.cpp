@@ -16,9 +16,7 @@ void append_message_event(const MessageEvent& from, const RowPlace& place, const
                           bool null_payload_is_tombstone, Batch& batch) {
   Event& event = batch.add(size_of(from));
   auto& arena = batch.arena();
-  event.id = from.id.empty() ? arena.copy(to_string(place.commit_lsn) + '-' + to_string(place.change_lsn) + '-' +
-                                          std::to_string(place.ordinal))
-                             : arena.copy(from.id);
+  event.id = from.id.empty() ? place_as_id(place, arena) : arena.copy(from.id);
   event.aggregate_type = arena.copy(from.aggregate_type);
   event.aggregate_id = arena.copy(from.aggregate_id);
   event.event_type = arena.copy(from.event_type);

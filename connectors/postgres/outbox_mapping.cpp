@@ -50,26 +50,6 @@ class RowCopy {
   char* to_;
 };
 
-bool matches(std::string_view pattern, std::string_view text) {
-  std::size_t p = 0, t = 0, star = std::string_view::npos, star_text = 0;
-  while (t < text.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      star_text = t;
-    } else if (p < pattern.size() && (pattern[p] == text[t] || pattern[p] == '?')) {
-      ++p;
-      ++t;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      t = ++star_text;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
-}
-
 }  // namespace
 
 void set_place(Event& event, const RowPlace& place, std::string_view source) {
@@ -80,6 +60,10 @@ void set_place(Event& event, const RowPlace& place, std::string_view source) {
   event.xid = place.xid;
   event.commit_time_us = place.commit_time_us;
   event.from_snapshot = place.from_snapshot;
+}
+
+std::string_view place_as_id(const RowPlace& place, Arena& arena) {
+  return arena.copy(to_string(place.commit_lsn) + '-' + to_string(place.change_lsn) + '-' + std::to_string(place.ordinal));
 }
 
 void reject(Event& event, std::string_view code, std::string_view reason) {
@@ -176,17 +160,6 @@ void OutboxMapping::append(std::span<const ColumnText> row, const RowPlace& plac
     reject(event, "payload_null", "the payload is NULL (outbox.null_payload: tombstone sends such events)");
   else if (payload_is_bytea_ && payload.data() != nullptr && !decode)
     reject(event, "payload_unreadable", "the bytea payload did not come in hexadecimal form");
-}
-
-bool matches_any(const std::vector<std::string>& patterns, std::string_view schema_and_table) {
-  const auto dot = schema_and_table.find('.');
-  return std::any_of(patterns.begin(), patterns.end(), [&](std::string_view pattern) {
-    const auto pattern_dot = pattern.find('.');
-    if (dot == std::string_view::npos || pattern_dot == std::string_view::npos)
-      return matches(pattern, schema_and_table);
-    return matches(pattern.substr(0, pattern_dot), schema_and_table.substr(0, dot)) &&
-           matches(pattern.substr(pattern_dot + 1), schema_and_table.substr(dot + 1));
-  });
 }
 
 }  // namespace relay::connectors::postgres

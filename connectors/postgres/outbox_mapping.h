@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "connectors/postgres/slot_source_config.h"
+#include "connectors/postgres/table_patterns.h"
 #include "relay/base/result.h"
 #include "relay/model/batch.h"
 
@@ -39,6 +40,8 @@ struct RowPlace {
 
 // Where an event comes from. `source` outlives the pipeline.
 void set_place(Event& event, const RowPlace& place, std::string_view source);
+// "commit LSN-change LSN-ordinal": the id of an event that has none of its own, the same at every attempt.
+std::string_view place_as_id(const RowPlace& place, Arena& arena);
 void reject(Event& event, std::string_view code, std::string_view reason);
 
 // The mapping of one table's present columns. Immutable. Events refer to its strings, so it must outlive the pipeline:
@@ -76,9 +79,5 @@ class OutboxMapping {
   bool payload_is_bytea_ = false;
   bool null_payload_is_tombstone_ = false;
 };
-
-// True when "schema.table" matches one of the patterns (`*` and `?`, case-sensitive, no regular expressions). The dot
-// between schema and table is matched by a dot only.
-bool matches_any(const std::vector<std::string>& patterns, std::string_view schema_and_table);
 
 }  // namespace relay::connectors::postgres

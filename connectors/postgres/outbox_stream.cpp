@@ -5,11 +5,6 @@
 namespace relay::connectors::postgres {
 namespace {
 
-tl::unexpected<Error> malformed(const std::string& what) {
-  return fail(ErrorKind::corrupt, "pgoutput_malformed", "following the replication stream: " + what,
-              "nothing was skipped; report it with the server's version and the output of: outbox-relay version");
-}
-
 void count(std::atomic<std::uint64_t>& counter) { counter.fetch_add(1, std::memory_order_relaxed); }
 
 std::string_view value_at(pgoutput::TupleData tuple, std::size_t column) {
@@ -19,9 +14,13 @@ std::string_view value_at(pgoutput::TupleData tuple, std::size_t column) {
 
 }  // namespace
 
-OutboxStream::OutboxStream(const SlotSourceConfig& config, Relations::AskRoots ask_roots, StreamCounters& counters,
-                           Logger log)
-    : config_(config), counters_(counters), log_(std::move(log)), relations_(config, std::move(ask_roots)) {}
+tl::unexpected<Error> stream_malformed(const std::string& what) {
+  return fail(ErrorKind::corrupt, "pgoutput_malformed", "following the replication stream: " + what,
+              "nothing was skipped; report it with the server's version and the output of: outbox-relay version");
+}
+
+OutboxStream::OutboxStream(const SlotSourceConfig& config, CatalogQuestions ask, StreamCounters& counters, Logger log)
+    : config_(config), counters_(counters), log_(std::move(log)), relations_(config, std::move(ask)) {}
 
 void OutboxStream::begin_stream(const Progress& from, Lsn slot_confirmed) {
   decoder_.reset();
@@ -41,9 +40,9 @@ Result<void> OutboxStream::receive(const XLogData& data, Batch& batch) {
   if (const auto* begin = std::get_if<pgoutput::Begin>(&message)) return on(*begin);
   if (const auto* commit = std::get_if<pgoutput::Commit>(&message)) return on(*commit, batch);
   if (const auto* relation = std::get_if<pgoutput::Relation>(&message)) return relations_.describe(*relation);
-  if (const auto* update = std::get_if<pgoutput::Update>(&message)) return on(*update, lsn);
-  if (const auto* deletion = std::get_if<pgoutput::Delete>(&message)) return on(*deletion, lsn);
-  if (const auto* truncate = std::get_if<pgoutput::Truncate>(&message)) return on(*truncate, lsn);
+  if (const auto* update = std::get_if<pgoutput::Update>(&message)) return on(*update, lsn, batch);
+  if (const auto* deletion = std::get_if<pgoutput::Delete>(&message)) return on(*deletion, lsn, batch);
+  if (const auto* truncate = std::get_if<pgoutput::Truncate>(&message)) return on(*truncate, lsn, batch);
   if (const auto* logical = std::get_if<pgoutput::Message>(&message)) return on(*logical, lsn, batch);
   // Origins and types say nothing that an event holds; streamed and prepared transactions were not asked for, and the
   // decoder refuses them.
@@ -71,6 +70,7 @@ Result<void> OutboxStream::on(const pgoutput::Insert& m, Lsn lsn, Batch& batch) 
   RELAY_ASSIGN(const bool dropped, cursor_.change(lsn));
   RELAY_ASSIGN(const auto* relation, relation_of(m.relation_oid, dropped));
   if (!relation) return {};
+  if (relation->captured) return capture(m, *relation, dropped, batch);
   const auto id = value_at(m.new_tuple, relation->id_column);
   if (relation->partitioned && moves_.is_second_half(relation->table, id)) {
     if (!dropped) count(counters_.row_moves);
@@ -80,19 +80,19 @@ Result<void> OutboxStream::on(const pgoutput::Insert& m, Lsn lsn, Batch& batch) 
   if (dropped) return {};
   RELAY_TRY(append(m, *relation, batch));
   took_part_ = true;
-  if (batch.full()) batch.mark_boundary(cursor_.inside(), cursor_.end_lsn());
+  close_if_full(batch);
   return {};
 }
 
 Result<void> OutboxStream::append(const pgoutput::Insert& m, const KnownRelation& relation, Batch& batch) {
   if (!relation.mapping) return fail(*relation.refused);
   if (m.new_tuple.size() != relation.columns)
-    return malformed("a row of table " + relation.table + " has " + std::to_string(m.new_tuple.size()) +
+    return stream_malformed("a row of table " + relation.table + " has " + std::to_string(m.new_tuple.size()) +
                      " columns, its relation has " + std::to_string(relation.columns));
   row_.clear();
   for (const auto& column : m.new_tuple) {
     if (column.kind == 'u' || column.kind == 'b')
-      return malformed("a new row of table " + relation.table + " came with a value left out, or in binary form");
+      return stream_malformed("a new row of table " + relation.table + " came with a value left out, or in binary form");
     row_.push_back({column.kind == 'n' ? std::string_view{} : column.value, false});
   }
   const auto& open = cursor_.transaction();
@@ -101,9 +101,10 @@ Result<void> OutboxStream::append(const pgoutput::Insert& m, const KnownRelation
   return {};
 }
 
-Result<void> OutboxStream::on(const pgoutput::Update& m, Lsn lsn) {
+Result<void> OutboxStream::on(const pgoutput::Update& m, Lsn lsn, Batch& batch) {
   RELAY_ASSIGN(const bool dropped, cursor_.change(lsn));
   RELAY_ASSIGN(const auto* relation, relation_of(m.relation_oid, dropped));
+  if (relation && relation->captured) return capture(m, *relation, dropped, lsn, batch);
   if (!relation || dropped) return {};
   count(counters_.ignored_updates);
   if (!changed_.watching()) return {};
@@ -113,10 +114,11 @@ Result<void> OutboxStream::on(const pgoutput::Update& m, Lsn lsn) {
   return {};
 }
 
-Result<void> OutboxStream::on(const pgoutput::Delete& m, Lsn lsn) {
+Result<void> OutboxStream::on(const pgoutput::Delete& m, Lsn lsn, Batch& batch) {
   RELAY_ASSIGN(const bool dropped, cursor_.change(lsn));
   RELAY_ASSIGN(const auto* relation, relation_of(m.relation_oid, dropped));
   if (!relation) return {};
+  if (relation->captured) return capture(m, *relation, dropped, batch);
   const auto id = old_id(*relation, m.old_tuple);
   if (relation->partitioned && !id.empty()) moves_.deleted(relation->table, id);
   if (dropped) return {};
@@ -125,14 +127,28 @@ Result<void> OutboxStream::on(const pgoutput::Delete& m, Lsn lsn) {
   return {};
 }
 
-Result<void> OutboxStream::on(const pgoutput::Truncate& m, Lsn lsn) {
-  RELAY_ASSIGN(const bool dropped, cursor_.change(lsn));
+Result<void> OutboxStream::on(const pgoutput::Truncate& m, Lsn lsn, Batch& batch) {
+  RELAY_ASSIGN(bool dropped, cursor_.change(lsn));
+  bool first = true;
   for (const auto oid : m.relation_oids) {
     const auto* relation = relations_.find(oid);
-    if (dropped || !relation || !relation->ours) continue;
+    if (!relation || !relation->ours) continue;
+    if (relation->rows && relation->rows->wants(Operation::truncate)) {
+      if (!first) {  // each event has a place of its own
+        RELAY_ASSIGN(dropped, cursor_.change(lsn));
+      }
+      first = false;
+      capture_truncate(*relation, dropped, batch);
+      continue;
+    }
+    if (dropped) continue;
     count(counters_.ignored_truncates);
+    if (relation->captured)
+      log_.warn("truncate_ignored", "a captured table was truncated, and no rule makes an event of that",
+                {{"table", relation->table}});
     if (changed_.watching()) changed_.truncated(relation->table);
   }
+  close_if_full(batch);
   return {};
 }
 
@@ -159,7 +175,7 @@ Result<void> OutboxStream::go_on(Batch& batch) {
     append_message_event(event, {open.commit_lsn, message_lsn_, cursor_.ordinal(), open.xid, open.commit_time_us, false},
                          config_.messages->prefix, config_.messages->null_payload_is_tombstone, batch);
     took_part_ = true;
-    if (batch.full()) batch.mark_boundary(cursor_.inside(), cursor_.end_lsn());
+    close_if_full(batch);
   }
   if (has_more()) return {};
   message_.clear();
@@ -167,9 +183,13 @@ Result<void> OutboxStream::go_on(Batch& batch) {
   return {};
 }
 
+void OutboxStream::close_if_full(Batch& batch) {
+  if (batch.full() && !batch.empty()) batch.mark_boundary(cursor_.inside(), cursor_.end_lsn());
+}
+
 Result<KnownRelation*> OutboxStream::relation_of(std::uint32_t oid, bool dropped) {
   auto* relation = relations_.find(oid);
-  if (!relation) return malformed("a row came of relation " + std::to_string(oid) + ", which was never described");
+  if (!relation) return stream_malformed("a row came of relation " + std::to_string(oid) + ", which was never described");
   if (relation->ours) return relation;
   if (dropped || config_.unmatched_tables_ignored || !relation->refused) return nullptr;
   return fail(*relation->refused);

@@ -21,10 +21,12 @@ struct StreamCounters {
       row_moves{0};
 };
 
+tl::unexpected<Error> stream_malformed(const std::string& what);
+
 class OutboxStream {
  public:
   // `config` and `counters` outlive the stream; so must the stream every batch that it filled.
-  OutboxStream(const SlotSourceConfig& config, Relations::AskRoots ask_roots, StreamCounters& counters, Logger log);
+  OutboxStream(const SlotSourceConfig& config, CatalogQuestions ask, StreamCounters& counters, Logger log);
 
   // A new connection, or the end of the initial read. `slot_confirmed` as in StreamCursor.
   void begin_stream(const Progress& from, Lsn slot_confirmed);
@@ -44,15 +46,26 @@ class OutboxStream {
   Result<void> on(const pgoutput::Begin& m);
   Result<void> on(const pgoutput::Commit& m, Batch& batch);
   Result<void> on(const pgoutput::Insert& m, Lsn lsn, Batch& batch);
-  Result<void> on(const pgoutput::Update& m, Lsn lsn);
-  Result<void> on(const pgoutput::Delete& m, Lsn lsn);
-  Result<void> on(const pgoutput::Truncate& m, Lsn lsn);
+  Result<void> on(const pgoutput::Update& m, Lsn lsn, Batch& batch);
+  Result<void> on(const pgoutput::Delete& m, Lsn lsn, Batch& batch);
+  Result<void> on(const pgoutput::Truncate& m, Lsn lsn, Batch& batch);
   Result<void> on(const pgoutput::Message& m, Lsn lsn, Batch& batch);
 
   // The relation of a row; null when its table is to be left out. Fails when the stream never described it, or when it
   // is none of ours and that is not allowed.
   Result<KnownRelation*> relation_of(std::uint32_t oid, bool dropped);
   Result<void> append(const pgoutput::Insert& m, const KnownRelation& relation, Batch& batch);
+  // Business tables (outbox_stream_tables.cpp). `dropped`: the change was handed over before.
+  Result<void> capture(const pgoutput::Insert& m, const KnownRelation& relation, bool dropped, Batch& batch);
+  Result<void> capture(const pgoutput::Update& m, const KnownRelation& relation, bool dropped, Lsn lsn, Batch& batch);
+  Result<void> capture(const pgoutput::Delete& m, const KnownRelation& relation, bool dropped, Batch& batch);
+  Result<void> capture_move(const RowChange& update, const KnownRelation& relation, bool dropped, Lsn lsn, Batch& batch);
+  void capture_truncate(const KnownRelation& relation, bool dropped, Batch& batch);
+  Captured append(const RowChange& change, const KnownRelation& relation, Batch& batch);
+  void watch(const RowChange& change, const KnownRelation& relation, Captured captured);
+  Result<void> read_tuple(pgoutput::TupleData tuple, const KnownRelation& relation, std::vector<ColumnText>& row) const;
+  void close_if_full(Batch& batch);
+
   std::string_view old_id(const KnownRelation& relation, pgoutput::TupleData old_tuple) const;
 
   const SlotSourceConfig& config_;
@@ -64,7 +77,8 @@ class OutboxStream {
   RowMoves moves_;
   ChangedRows changed_;
   bool took_part_ = false;  // an event of the open transaction was appended
-  std::vector<ColumnText> row_;
+  std::vector<ColumnText> row_, old_row_;
+  std::string key_, old_aggregate_, new_aggregate_;
   MessageEvents message_;  // the one under way
   Lsn message_lsn_;
   std::size_t next_event_ = 0;

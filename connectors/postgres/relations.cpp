@@ -22,8 +22,7 @@ std::string name_of(const pgoutput::Relation& relation) {
 
 }  // namespace
 
-Relations::Relations(const SlotSourceConfig& config, AskRoots ask_roots)
-    : config_(config), ask_roots_(std::move(ask_roots)) {}
+Relations::Relations(const SlotSourceConfig& config, CatalogQuestions ask) : config_(config), ask_(std::move(ask)) {}
 
 void Relations::begin_stream() {
   known_.clear();
@@ -35,22 +34,26 @@ Result<void> Relations::describe(const pgoutput::Relation& relation) {
   const auto own_name = name_of(relation);
   RELAY_ASSIGN(auto table, resolve(relation.oid, own_name));
   KnownRelation known;
-  known.ours = matches_any(config_.outbox_tables, table);
-  if (!known.ours && matches_any(config_.outbox_tables, own_name)) {
+  const auto is_ours = [&](const std::string& name) { return config_.is_outbox(name) || config_.capture_of(name); };
+  known.ours = is_ours(table);
+  if (!known.ours && is_ours(own_name)) {
     known.ours = true;
     table = own_name;
   }
   known.partitioned = table != own_name || root_names_.contains(table);
   known.table = std::move(table);
   known.columns = relation.columns.size();
-  if (known.ours)
+  if (const auto* capture = config_.capture_of(known.table))
+    RELAY_TRY(map_rows(relation, *capture, known));
+  else if (known.ours)
     map_columns(relation, known);
   else if (relation.nspname != kOwnSchema)
     known.refused =
         Error{ErrorKind::fatal, "relation_unmatched",
               "reading a row of table " + own_name + ": publication " + config_.publication +
-                  " publishes it, but source.outbox.tables of pipeline " + config_.pipeline + " does not name it",
-              "name it in source.outbox.tables, take it out of the publication, or set unmatched_tables: ignore"};
+                  " publishes it, but neither source.outbox.tables nor source.tables of pipeline " + config_.pipeline +
+                  " names it",
+              "name it there, take it out of the publication, or set unmatched_tables: ignore"};
   known_[relation.oid] = std::move(known);
   last_ = nullptr;
   return {};
@@ -60,14 +63,14 @@ Result<void> Relations::describe(const pgoutput::Relation& relation) {
 // for the first time, and again when its own name says nothing to us: it may have become a partition meanwhile.
 Result<std::string> Relations::resolve(std::uint32_t oid, const std::string& own_name) {
   const bool first = asked_.insert(oid).second;
-  if (!roots_.contains(oid) && (first || !matches_any(config_.outbox_tables, own_name))) RELAY_TRY(refresh_roots());
+  if (!roots_.contains(oid) && (first || !(config_.is_outbox(own_name) || config_.capture_of(own_name)))) RELAY_TRY(refresh_roots());
   const auto root = roots_.find(oid);
   return root == roots_.end() ? own_name : root->second;
 }
 
 // Trees only grow here: rows of a partition that was detached or dropped since may still be on their way.
 Result<void> Relations::refresh_roots() {
-  RELAY_ASSIGN(const auto roots, ask_roots_());
+  RELAY_ASSIGN(const auto roots, ask_.roots());
   for (const auto& [oid, root] : roots) {
     roots_[oid] = root;
     root_names_.insert(root);
@@ -94,6 +97,36 @@ void Relations::map_columns(const pgoutput::Relation& relation, KnownRelation& k
   }
   mappings_.push_back(std::move(*made));
   known.mapping = mappings_.back().get();
+}
+
+// The catalogs are asked anew for each description: keys and types may have changed since.
+Result<void> Relations::map_rows(const pgoutput::Relation& relation, const TableCapture& capture, KnownRelation& known) {
+  known.captured = true;
+  const auto dot = known.table.find('.');
+  TableShape shape{known.table.substr(0, dot), known.table.substr(dot + 1), columns_of(relation),
+                   relation.replica_identity, {}, {}};
+  std::vector<std::uint32_t> oids;
+  for (const auto& column : shape.columns) oids.push_back(column.type_oid);
+  RELAY_ASSIGN(auto details, ask_.details(relation.oid, JsonTypes::not_built_in(oids)));
+  shape.types = std::move(details.types);
+  shape.key = std::move(details.key);
+  if (shape.key.empty() && shape.identity != 'f')  // the table may be gone; its rows still come
+    for (const auto& column : shape.columns)
+      if (column.key) shape.key.push_back(column.name);
+  const auto same = std::find_if(row_mappings_.begin(), row_mappings_.end(),
+                                 [&](const auto& mapping) { return mapping->shape() == shape; });
+  if (same != row_mappings_.end()) {
+    known.rows = same->get();
+    return {};
+  }
+  auto made = TableMapping::make(capture, std::move(shape));
+  if (!made) {
+    known.refused = std::move(made).error();
+    return {};
+  }
+  row_mappings_.push_back(std::move(*made));
+  known.rows = row_mappings_.back().get();
+  return {};
 }
 
 }  // namespace relay::connectors::postgres

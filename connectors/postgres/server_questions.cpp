@@ -27,7 +27,8 @@ Result<std::vector<const TableFacts*>> tables_with_rows(SqlSession& sql, const S
   std::vector<const TableFacts*> with_rows;
   if (config.snapshot != SnapshotMode::unset) return with_rows;
   for (const auto& t : tables) {
-    if (!t.table.has_rows) continue;
+    const auto* capture = config.capture_of(t.name());
+    if (!t.table.has_rows || (capture && !capture->takes_initial_rows())) continue;
     RELAY_ASSIGN(const bool rows, has_visible_rows(sql, t));
     if (rows) with_rows.push_back(&t);
   }

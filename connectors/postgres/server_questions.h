@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "connectors/postgres/json_types.h"
 #include "connectors/postgres/slot_source_config.h"
 #include "connectors/postgres/sql_session.h"
 #include "relay/model/finding.h"
@@ -39,6 +40,14 @@ struct RootOf {
   std::string root;  // "schema.table"
 };
 Result<std::vector<RootOf>> partition_roots(SqlSession& sql);
+
+// What the catalogs say of a relation of the stream: the columns of its key (primary key, else the smallest unique index
+// over not-null columns; none when the table is gone), and `types` with all that they are made of.
+struct RelationDetails {
+  std::vector<std::string> key;
+  std::vector<TypeFacts> types;
+};
+Result<RelationDetails> relation_details(SqlSession& sql, std::uint32_t relation, const std::vector<std::uint32_t>& types);
 
 Result<void> create_publication(SqlSession& sql, const SlotSourceConfig& config);
 // outbox_relay.progress and outbox_relay.dead_letter, when they are not there (sql/store_tables.sql).

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "connectors/postgres/capture_checks.h"
 #include "connectors/postgres/outbox_mapping.h"
 #include "connectors/postgres/server_questions_sql.h"
 
@@ -74,21 +75,24 @@ void check_columns(const SlotSourceConfig& config, const TableFacts& table, cons
 }
 
 Problem table_missing(const SlotSourceConfig& config, const std::string& pattern, const std::vector<Misfit>& misfits) {
-  Problem p{ErrorKind::fatal, "outbox_table_missing", "table " + pattern, "", "", ""};
+  const bool outbox = contains(config.outbox_tables, pattern);
+  const std::string what = outbox ? "the outbox table " : "the captured table ";
+  Problem p{ErrorKind::fatal, outbox ? "outbox_table_missing" : "captured_table_missing", "table " + pattern, "", "", ""};
   const auto misfit = std::find_if(misfits.begin(), misfits.end(), [&](const auto& m) { return m.name == pattern; });
   if (misfit != misfits.end()) {
-    p.message = "the outbox table " + pattern + " cannot be used: it " + misfit->reason;
+    p.message = what + pattern + " cannot be used: it " + misfit->reason;
     p.advice = "name an ordinary or partitioned table";
   } else if (is_wildcard(pattern)) {
     p.message = "no table of this database matches the pattern " + pattern;
     p.advice = "check the pattern and the database of database.url";
   } else {
-    p.message = "the outbox table " + pattern + " does not exist in this database (names are case-sensitive here)";
+    p.message = what + pattern + " does not exist in this database (names are case-sensitive here)";
     p.advice = "create it";
     const auto dot = pattern.find('.');
-    if (dot != std::string::npos) p.fix = create_outbox_sql(config, pattern.substr(0, dot), pattern.substr(dot + 1));
+    if (outbox && dot != std::string::npos) p.fix = create_outbox_sql(config, pattern.substr(0, dot), pattern.substr(dot + 1));
   }
-  if (p.fix.empty()) p.fix = "pipelines." + config.pipeline + ".source.outbox.tables: [SCHEMA.TABLE]";
+  if (p.fix.empty())
+    p.fix = "pipelines." + config.pipeline + (outbox ? ".source.outbox.tables: [SCHEMA.TABLE]" : ".source.tables: [SCHEMA.TABLE]");
   return p;
 }
 
@@ -166,6 +170,7 @@ Finding Problem::finding() const {
 }
 
 std::vector<std::string> event_columns(const SlotSourceConfig& config, const TableFacts& table) {
+  if (const auto* capture = config.capture_of(table.name())) return named_columns(*capture, table);
   const bool all = contains(config.header_columns, "*");
   std::vector<std::string> names;
   for (const auto& c : table.columns) {
@@ -216,11 +221,15 @@ Problems server_problems(const ServerFacts& server) {
 
 Problems table_problems(const SlotSourceConfig& config, const TablesFacts& facts, const PublicationFacts* publication) {
   Problems out;
-  for (const auto& pattern : config.outbox_tables)
+  for (const auto& pattern : config.table_patterns())
     if (std::none_of(facts.tables.begin(), facts.tables.end(),
                      [&](const auto& t) { return matches_any({pattern}, t.name()); }))
       out.push_back(table_missing(config, pattern, facts.misfits));
   for (const auto& t : facts.tables) {
+    if (const auto* capture = config.capture_of(t.name())) {
+      check_capture(config, *capture, t, publication, out);
+      continue;
+    }
     check_columns(config, t, publication, out);
     if (t.unlogged)
       out.push_back(
@@ -242,15 +251,17 @@ Problems publication_problems(const SlotSourceConfig& config, const std::vector<
   };
   const bool identities =
       std::all_of(tables.begin(), tables.end(), [](const auto& t) { return t.table.replica_identity; });
-  if (!publication->inserts && !tables.empty())
+  const bool outboxes = std::any_of(tables.begin(), tables.end(), [&](const auto& t) { return config.is_outbox(t.name()); });
+  if (!publication->inserts && outboxes)
     add("publication_without_insert", "does not publish inserts, so no event would ever arrive", "",
         publish_inserts_sql(config, identities));
   for (const auto& t : tables) {
     if (!is_published(*publication, t)) {
-      add("publication_table_missing", "does not contain the outbox table " + t.name(),
+      add("publication_table_missing", "does not contain the table " + t.name(),
           "add it (rows written before that are not delivered)", add_to_publication_sql(config, t));
       continue;
     }
+    if (const auto* capture = config.capture_of(t.name())) check_operations(config, *capture, t, *publication, out);
     const auto oids = members(t);
     if (std::any_of(oids.begin(), oids.end(), [&](auto oid) { return publication->filtered.contains(oid); }))
       add("publication_row_filter", "has a row filter on " + t.name() + ", so some of its events would never arrive",
@@ -313,6 +324,8 @@ Problems creation_problems(const SlotSourceConfig& config, const ServerFacts& se
   }
   if (config.snapshot == SnapshotMode::initial)
     for (const auto& t : tables) {
+      const auto* capture = config.capture_of(t.name());
+      if (capture && !capture->takes_initial_rows()) continue;
       check_privileges(server, t, out);
       for (auto& problem : initial_read_problems(config, t)) out.push_back(std::move(problem));
     }
@@ -325,13 +338,15 @@ Problems initial_read_problems(const SlotSourceConfig& config, const TableFacts&
     out.push_back({ErrorKind::fatal, code, "table " + t.name(), std::move(message), std::move(advice), std::move(fix)});
   };
   const auto table = quote_table(t.table.schema, t.table.name);
+  const bool outbox = config.is_outbox(t.name());
   if (t.key.empty())
     add("snapshot_no_unique_key",
         t.name() +
             " has no primary key and no unique index over not-null columns, so an interrupted initial read could "
             "not be taken up again",
         "add a key, or choose snapshot: never",
-        "ALTER TABLE " + table + " ADD PRIMARY KEY (" + quote_identifier(config.columns.id) + ");");
+        "ALTER TABLE " + table + " ADD PRIMARY KEY (" + (outbox ? quote_identifier(config.columns.id) : "COLUMN") + ");");
+  if (!outbox) return out;
   for (const auto& name : config.snapshot_order_by) {
     const auto* column = t.column(name);
     if (!column)

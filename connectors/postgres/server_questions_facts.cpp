@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
-#include "connectors/postgres/outbox_mapping.h"
+#include "connectors/postgres/row_facts.h"
+#include "connectors/postgres/table_patterns.h"
 
 namespace relay::connectors::postgres {
 
@@ -74,16 +75,17 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't'
   AND n.nspname || '.' || c.relname LIKE ANY ($1::text[]))";
 
 Result<TablesFacts> matching_relations(SqlSession& sql, const SlotSourceConfig& config) {
+  const auto patterns = config.table_patterns();
   std::vector<std::string> like;
-  for (const auto& pattern : config.outbox_tables) like.push_back(like_pattern(pattern));
-  RELAY_ASSIGN(const auto rows, sql.query(kRelations, {array_literal(like)}, "look for the outbox tables"));
+  for (const auto& pattern : patterns) like.push_back(like_pattern(pattern));
+  RELAY_ASSIGN(const auto rows, sql.query(kRelations, {array_literal(like)}, "look for the captured tables"));
   TablesFacts facts;
   for (const auto& row : rows) {
     TableFacts t;
     t.table.oid = number<std::uint32_t>(row[0]);
     t.table.schema = text(row[1]);
     t.table.name = text(row[2]);
-    if (!matches_any(config.outbox_tables, t.name())) continue;
+    if (!matches_any(patterns, t.name())) continue;
     const auto kind = text(row[3]);
     if (row[6] || (kind != "r" && kind != "p")) {
       facts.misfits.push_back({t.name(), misfit_reason(kind, row[6])});
@@ -115,7 +117,7 @@ SELECT tree.root, c.oid, c.relpersistence = 'u', c.reltuples, pg_relation_size(c
 FROM tree JOIN pg_class c ON c.oid = tree.oid WHERE c.relkind = 'r' ORDER BY 1, 2)";
 
 Result<void> add_members(SqlSession& sql, std::vector<TableFacts>& tables) {
-  RELAY_ASSIGN(const auto rows, sql.query(kMembers, {oid_array(tables)}, "look at the outbox tables' partitions"));
+  RELAY_ASSIGN(const auto rows, sql.query(kMembers, {oid_array(tables)}, "look at the captured tables' partitions"));
   for (auto& t : tables) t.table.replica_identity = true;
   for (const auto& row : rows) {
     auto* t = find(tables, number<std::uint32_t>(row[0]));
@@ -138,7 +140,7 @@ FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace n ON 
 WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum)";
 
 Result<void> add_columns(SqlSession& sql, std::vector<TableFacts>& tables) {
-  RELAY_ASSIGN(const auto rows, sql.query(kColumns, {oid_array(tables)}, "look at the outbox tables' columns"));
+  RELAY_ASSIGN(const auto rows, sql.query(kColumns, {oid_array(tables)}, "look at the captured tables' columns"));
   for (const auto& row : rows)
     if (auto* t = find(tables, number<std::uint32_t>(row[0])))
       t->columns.push_back({text(row[1]), text(row[2]), text(row[3]), number<std::uint32_t>(row[4]), is_true(row[5]),
@@ -160,7 +162,7 @@ JOIN pg_attribute a ON a.attrelid = k.indrelid AND a.attnum = k.attnum
 ORDER BY k.indrelid, k.indisprimary DESC, k.indnkeyatts, k.indexrelid, k.place)";
 
 Result<void> add_keys(SqlSession& sql, std::vector<TableFacts>& tables) {
-  RELAY_ASSIGN(const auto rows, sql.query(kKeys, {oid_array(tables)}, "look at the outbox tables' keys"));
+  RELAY_ASSIGN(const auto rows, sql.query(kKeys, {oid_array(tables)}, "look at the captured tables' keys"));
   std::map<std::uint32_t, std::string> chosen;  // table -> index
   for (const auto& row : rows) {
     auto* t = find(tables, number<std::uint32_t>(row[0]));
@@ -266,7 +268,15 @@ Result<TablesFacts> table_facts(SqlSession& sql, const SlotSourceConfig& config)
   RELAY_TRY(add_members(sql, facts.tables));
   RELAY_TRY(add_columns(sql, facts.tables));
   RELAY_TRY(add_keys(sql, facts.tables));
+  RELAY_TRY(add_identities(sql, facts.tables));
   return facts;
+}
+
+Result<std::vector<std::string>> key_of(SqlSession& sql, std::uint32_t relation) {
+  std::vector<TableFacts> table(1);
+  table.front().table.oid = relation;
+  RELAY_TRY(add_keys(sql, table));
+  return std::move(table.front().key);
 }
 
 Result<std::optional<PublicationFacts>> publication_facts(SqlSession& sql, const std::string& publication) {

@@ -47,6 +47,10 @@ struct TableFacts {
   std::vector<ColumnFacts> columns;
   std::vector<std::string> key;  // columns of the primary key, else of the smallest unique not-null index; may be empty
   std::vector<std::string> key_types;
+  // Over the table and its partitions: the weakest replica identity decides what of an old row arrives.
+  bool identity_full = false;            // FULL, each of them
+  bool identity_mixed = false;           // they differ
+  std::set<std::string> identity_columns;  // of those that are not FULL
 
   std::string name() const { return table.schema + '.' + table.name; }
   const ColumnFacts* column(std::string_view name) const;
@@ -84,6 +88,8 @@ struct SlotFacts {
 
 Result<ServerFacts> server_facts(SqlSession& sql);
 Result<TablesFacts> table_facts(SqlSession& sql, const SlotSourceConfig& config);
+// Of one relation, as TableFacts::key.
+Result<std::vector<std::string>> key_of(SqlSession& sql, std::uint32_t relation);
 Result<std::optional<PublicationFacts>> publication_facts(SqlSession& sql, const std::string& publication);
 Result<std::optional<SlotFacts>> slot_facts(SqlSession& sql, const std::string& slot);
 

@@ -106,11 +106,13 @@ std::string stream_fingerprint(const SlotSourceConfig& config) {
     return text;
   };
   const auto& c = config.columns;
+  std::string captures = config.tables.empty() ? "" : ";captures=";
+  for (const auto& capture : config.tables) captures += fingerprint(capture);
   return "publication=" + quote_identifier(config.publication) + ";tables=" + list(config.outbox_tables, true) +
          ";columns=" + list({c.id, c.aggregate_type, c.aggregate_id, c.event_type, c.payload}, false) +
          ";headers=" + list(config.header_columns, false) +
          ";tombstones=" + (config.null_payload_is_tombstone ? "yes" : "no") +
-         ";order_by=" + list(config.snapshot_order_by, false) +
+         ";order_by=" + list(config.snapshot_order_by, false) + captures +
          (config.messages ? ";messages=" + quote_identifier(config.messages->prefix) +
                                 (config.messages->null_payload_is_tombstone ? ",tombstones" : "")
                           : "");

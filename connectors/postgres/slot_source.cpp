@@ -20,7 +20,10 @@ SlotSource::SlotSource(SlotSourceConfig config, Clock& clock, Logger log)
       clock_(clock),
       log_(std::move(log)),
       stream_(
-          config_, [this] { return partition_roots(*now_.sql); }, counters_, log_) {}
+          config_,
+          {[this] { return partition_roots(*now_.sql); },
+           [this](std::uint32_t relation, const auto& types) { return relation_details(*now_.sql, relation, types); }},
+          counters_, log_) {}
 
 SlotSource::~SlotSource() { release(); }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "connectors/postgres/connection.h"
+#include "connectors/postgres/table_capture.h"
 
 namespace relay::connectors::postgres {
 
@@ -39,12 +40,17 @@ struct SlotSourceConfig {
   std::vector<std::string> snapshot_order_by;  // columns; empty: the key
   OnChangedRow on_changed_row = OnChangedRow::refuse;
   std::optional<MessageSource> messages;
-  std::vector<std::string> outbox_tables;  // "schema.table", `*` and `?` allowed in both parts; none: messages only
+  std::vector<std::string> outbox_tables;  // "schema.table", `*` and `?` allowed in both parts; may be none
+  std::vector<TableCapture> tables;        // business tables; one that is an outbox too is an outbox
   OutboxColumns columns;
   std::vector<std::string> header_columns;  // additional columns to headers; "*": every column without a role
   bool null_payload_is_tombstone = false;   // otherwise a NULL payload is a rejected event
   bool unmatched_tables_ignored = false;    // a published table that matches nothing: ignore, or refuse
   Millis status_interval{2'000};
+
+  std::vector<std::string> table_patterns() const;  // of outboxes and business tables
+  bool is_outbox(std::string_view table) const;
+  const TableCapture* capture_of(std::string_view table) const;  // null: none, or an outbox
 };
 
 }  // namespace relay::connectors::postgres

@@ -4,9 +4,10 @@
 #include <charconv>
 #include <mutex>
 
-#include "connectors/postgres/server_questions_facts.h"
+#include "connectors/postgres/row_facts.h"
 #include "connectors/postgres/snapshot_reader_connection.h"
 #include "connectors/postgres/snapshot_reader_query.h"
+#include "connectors/postgres/table_mapping.h"
 
 namespace relay::connectors::postgres {
 
@@ -14,29 +15,53 @@ namespace {
 
 // Events point to the strings of their mapping, and outlive the reader. So mappings are kept for the life of the
 // process: one for each shape of a table that was ever read, however often reading it was taken up again.
-Result<const OutboxMapping*> kept_mapping(const SlotSourceConfig& config, const SnapshotTable& table) {
-  struct Kept {
-    std::string configuration;
-    std::unique_ptr<OutboxMapping> mapping;
-  };
+struct KeptMapping {
+  std::string configuration;
+  std::unique_ptr<OutboxMapping> outbox;
+  std::unique_ptr<TableMapping> rows;  // or this one
+};
+
+TableShape shape_of(const SnapshotTable& table) {
+  // Nothing of an old row is asked for here: a row that is read is whole.
+  return {table.schema, table.name, table.columns, 'f', table.key, table.types};
+}
+
+bool serves(const KeptMapping& kept, const SnapshotTable& table) {
+  if (table.capture) return kept.rows && kept.rows->shape() == shape_of(table);
+  return kept.outbox && kept.outbox->table() == table.full_name() && kept.outbox->columns() == table.columns;
+}
+
+Result<const KeptMapping*> kept_mapping(const SlotSourceConfig& config, const SnapshotTable& table) {
   static std::mutex mutex;
-  static std::vector<Kept> all;  // guarded by mutex
+  static std::vector<std::unique_ptr<KeptMapping>> all;  // guarded by mutex
   const auto configuration = stream_fingerprint(config);
   const std::lock_guard lock(mutex);
-  for (const auto& k : all)
-    if (k.configuration == configuration && k.mapping->table() == table.full_name() &&
-        k.mapping->columns() == table.columns)
-      return k.mapping.get();
-  RELAY_ASSIGN(auto made, OutboxMapping::make(config, table.full_name(), table.columns));
-  all.push_back({configuration, std::move(made)});
-  return all.back().mapping.get();
+  for (const auto& kept : all)
+    if (kept->configuration == configuration && serves(*kept, table)) return kept.get();
+  auto made = std::make_unique<KeptMapping>();
+  made->configuration = configuration;
+  if (table.capture) {
+    RELAY_ASSIGN(made->rows, TableMapping::make(*table.capture, shape_of(table)));
+  } else {
+    RELAY_ASSIGN(made->outbox, OutboxMapping::make(config, table.full_name(), table.columns));
+  }
+  all.push_back(std::move(made));
+  return all.back().get();
 }
 
 Result<std::vector<SnapshotTable>> tables_to_read(SqlSession& sql, const SlotSourceConfig& config) {
   RELAY_ASSIGN(const auto facts, table_facts(sql, config));
+  RELAY_ASSIGN(const auto publication, publication_facts(sql, config.publication));
   std::vector<SnapshotTable> tables;
   for (const auto& t : facts.tables) {
-    RELAY_ASSIGN(auto table, snapshot_table(config, t));
+    const auto* capture = config.capture_of(t.name());
+    if (capture && !capture->takes_initial_rows()) continue;
+    RELAY_ASSIGN(auto table, snapshot_table(config, t, publication ? &*publication : nullptr));
+    std::vector<std::uint32_t> oids;
+    for (const auto& column : table.columns) oids.push_back(column.type_oid);
+    if (capture) {
+      RELAY_ASSIGN(table.types, type_facts(sql, JsonTypes::not_built_in(oids)));
+    }
     tables.push_back(std::move(table));
   }
   return tables;
@@ -87,7 +112,7 @@ class SnapshotReader::Impl {
   std::unique_ptr<SqlSession> sql_;  // for the catalogs, until reading starts
   std::unique_ptr<SnapshotConnection> connection_;
   std::vector<SnapshotTable> tables_;
-  std::vector<const OutboxMapping*> mappings_;  // of tables_
+  std::vector<const KeptMapping*> mappings_;    // of tables_
   std::vector<ColumnText> texts_;               // of one row; kept to allocate nothing per row
   SnapshotProgress progress_;
   Phase phase_ = Phase::rows;
@@ -110,7 +135,7 @@ Result<void> SnapshotReader::Impl::open_and_lock() {
   RELAY_TRY(connection_->run(search_path_statement(tables_), "set up the connection of the initial read"));
   RELAY_TRY(connection_->run("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY", "begin the initial read"));
   if (!tables_.empty())
-    RELAY_TRY(connection_->run(lock_statement(tables_), "lock the outbox tables for the initial read"));
+    RELAY_TRY(connection_->run(lock_statement(tables_), "lock the tables for the initial read"));
   return {};
 }
 
@@ -120,7 +145,7 @@ Result<void> SnapshotReader::Impl::settle_tables() {
   RELAY_ASSIGN(auto now, tables_to_read(*sql_, config_));
   if (!same_tables(tables_, now))
     return fail(ErrorKind::transient, "outbox_tables_changed",
-                "preparing the initial read: an outbox table was created, renamed or dropped at the same moment");
+                "preparing the initial read: a table was created, renamed or dropped at the same moment");
   tables_ = std::move(now);
   for (const auto& table : tables_) {
     RELAY_ASSIGN(const auto* mapping, kept_mapping(config_, table));
@@ -187,7 +212,7 @@ Result<void> SnapshotReader::Impl::resume(SnapshotProgress from) {
 Result<std::vector<std::string>> SnapshotReader::Impl::storage() {
   std::vector<std::string> parts;
   if (tables_.empty()) return parts;
-  RELAY_ASSIGN(const auto rows, connection_->run(storage_query(tables_), "look where the outbox tables are stored"));
+  RELAY_ASSIGN(const auto rows, connection_->run(storage_query(tables_), "look where the tables are stored"));
   for (const auto& row : rows) parts.push_back(row[0].value_or(""));
   return parts;
 }
@@ -202,7 +227,7 @@ Result<void> SnapshotReader::Impl::check_resumable(const SnapshotProgress& from)
                                      [&](const auto& b) { return b.compare(0, oid.size(), oid) == 0; });
     if (before != from.storage.end() && *before != part)
       return not_resumable("snapshot_table_rewritten",
-                           "an outbox table was rewritten meanwhile (ALTER TABLE, VACUUM FULL, CLUSTER or TRUNCATE), so "
+                           "a table was rewritten meanwhile (ALTER TABLE, VACUUM FULL, CLUSTER or TRUNCATE), so "
                            "that old rows cannot be told from new ones",
                            config_);
   }
@@ -223,7 +248,7 @@ Result<std::size_t> SnapshotReader::Impl::find_last_table() const {
   if (at == tables_.end())
     return not_resumable("snapshot_table_gone",
                          "the table " + name +
-                             ", which was being read, is not among the outbox tables "
+                             ", which was being read, is not among the tables "
                              "any more",
                          config_);
   if (at->order.size() + 1 != progress_.last_key.size())
@@ -277,7 +302,11 @@ Result<bool> SnapshotReader::Impl::take_row(Batch& batch) {
   ++progress_.rows;
   place.change_lsn = Lsn{progress_.rows >> 32};
   place.ordinal = static_cast<std::uint32_t>(progress_.rows);
-  mappings_[table_]->append(texts_, place, batch);
+  const auto& mapping = *mappings_[table_];
+  if (mapping.rows)
+    mapping.rows->append({Operation::snapshot, {}, texts_, false, {}}, place, batch);
+  else
+    mapping.outbox->append(texts_, place, batch);
   Position position;
   position.commit_lsn = position.end_lsn = progress_.consistent_point;
   batch.mark_boundary(position, progress_.consistent_point);

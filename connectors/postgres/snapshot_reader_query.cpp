@@ -4,6 +4,7 @@
 #include <charconv>
 #include <set>
 
+#include "connectors/postgres/capture_checks.h"
 #include "connectors/postgres/server_questions_checks.h"
 
 namespace relay::connectors::postgres {
@@ -52,14 +53,20 @@ std::optional<SnapshotParts> parse_snapshot(std::string_view text) {
 
 }  // namespace
 
-Result<SnapshotTable> snapshot_table(const SlotSourceConfig& config, const TableFacts& facts) {
+Result<SnapshotTable> snapshot_table(const SlotSourceConfig& config, const TableFacts& facts,
+                                     const PublicationFacts* publication) {
   const auto problems = initial_read_problems(config, facts);
   if (!problems.empty()) return fail(problems.front().error());
-  SnapshotTable table{facts.table.oid, facts.table.schema, facts.table.name, {}, {}, {}, {}};
-  auto order = config.snapshot_order_by;
+  SnapshotTable table;
+  table.capture = config.capture_of(facts.name());
+  table.oid = facts.table.oid;
+  table.schema = facts.table.schema;
+  table.name = facts.table.name;
+  table.key = facts.key;
+  auto order = table.capture ? std::vector<std::string>{} : config.snapshot_order_by;
   for (const auto& name : facts.key)
     if (std::find(order.begin(), order.end(), name) == order.end()) order.push_back(name);
-  const auto needed = event_columns(config, facts);
+  const auto needed = table.capture ? captured_columns(*table.capture, facts, publication) : event_columns(config, facts);
   const auto is_in = [](const std::vector<std::string>& names, const std::string& name) {
     return std::find(names.begin(), names.end(), name) != names.end();
   };

@@ -21,6 +21,7 @@
 
 #include "connectors/postgres/outbox_mapping.h"
 #include "connectors/postgres/server_questions_facts.h"
+#include "connectors/postgres/table_capture.h"
 
 namespace relay::connectors::postgres {
 
@@ -28,18 +29,23 @@ namespace relay::connectors::postgres {
 constexpr std::uint64_t kResumeHorizon = std::uint64_t{1} << 28;
 
 struct SnapshotTable {
+  const TableCapture* capture = nullptr;  // null: an outbox
   std::uint32_t oid = 0;
   std::string schema, name;
   std::vector<ColumnInfo> columns;         // selected, in this order: of the event, and of `order`
   std::vector<std::size_t> order;          // into columns: order_by, then the key
   std::vector<std::string> order_types;    // of `order`, as SQL
   std::vector<std::string> order_schemas;  // where these types, and so their operators, are
+  std::vector<std::string> key;
+  std::vector<TypeFacts> types;            // of a business table's columns, those that are not built in
 
   std::string full_name() const { return schema + '.' + name; }
 };
 
 // Kind fatal, codes as in creation_problems, when a table cannot be read in an order.
-Result<SnapshotTable> snapshot_table(const SlotSourceConfig& config, const TableFacts& table);
+// `publication` null: there is none.
+Result<SnapshotTable> snapshot_table(const SlotSourceConfig& config, const TableFacts& table,
+                                     const PublicationFacts* publication);
 
 // The order is the types' own; comparing with the last key must find the same operators, by search_path.
 std::string search_path_statement(const std::vector<SnapshotTable>& tables);

@@ -3,29 +3,15 @@
 #include <algorithm>
 #include <set>
 
+#include "connectors/postgres/table_fields.h"
+
 namespace relay::connectors::postgres {
 namespace {
 
 using namespace config;
 
-constexpr std::size_t kNameBytesMax = 63;  // NAMEDATALEN - 1: the server would cut a longer name
-
-std::optional<std::string> check_name(const std::string& name) {
-  if (name.empty()) return "a name is needed";
-  if (name.size() > kNameBytesMax) return "PostgreSQL's names have 63 bytes at most";
-  return std::nullopt;
-}
-
 std::optional<std::string> check_optional_name(const std::string& name) {
   return name.empty() ? std::nullopt : check_name(name);
-}
-
-std::optional<std::string> check_table(const std::string& pattern) {
-  const auto dot = pattern.find('.');
-  if (dot == std::string::npos || dot == 0 || dot + 1 == pattern.size() ||
-      pattern.find('.', dot + 1) != std::string::npos)
-    return "write it as schema.table, as it is spelled in the database, without quotes";
-  return std::nullopt;
 }
 
 FieldSpec column(const char* role, const char* description, const char* standard, bool needed) {
@@ -114,10 +100,7 @@ bool contains(const std::vector<std::string>& list, std::string_view item) {
 }
 
 void read_outbox(const Value& outbox, SlotSourceConfig& out) {
-  if (!outbox) {
-    out.snapshot = SnapshotMode::never;
-    return;
-  }
+  if (!outbox) return;
   const auto& columns = outbox["columns"];
   out.outbox_tables = strings(outbox["tables"]);
   out.columns = {columns["id"].as_string(), columns["aggregate_type"].as_string(), columns["aggregate_id"].as_string(),
@@ -140,15 +123,16 @@ std::vector<FieldSpec> slot_source_fields() {
       text("slot", "The replication slot; without it, outbox_relay_<pipeline>.")
           .matching("[a-z0-9_]{1,63}", "1 to 63 lower-case letters, digits and underscores, as PostgreSQL demands")
           .for_example("outbox_relay_orders"),
-      text("publication", "The publication that names the outbox tables; one without tables is enough for messages.").defaults("outbox_relay").checked(check_name),
+      text("publication", "The publication that names the tables; one without tables is enough for messages.").defaults("outbox_relay").checked(check_name),
       list("create", "What the relay may create by itself at the first start; of everything else it prints the SQL.",
            text("", "").one_of({"publication", "slot", "tables"}))
           .defaults("[]")
           .for_example("[publication, slot]"),
       snapshot_spec(),
       outbox_spec(),
+      tables_field(),
       messages_spec(),
-      text("unmatched_tables", "When a row comes of a published table that `outbox.tables` does not name.")
+      text("unmatched_tables", "When a row comes of a published table that neither `outbox.tables` nor `tables` names.")
           .one_of({"refuse", "ignore"})
           .defaults("refuse"),
       duration("status_interval",
@@ -168,10 +152,12 @@ void validate_slot_source(const Value& part, const Value&, Diagnostics& out) {
   if (snapshot && snapshot["order_by"] && snapshot["mode"].as_string() == "never")
     complain(snapshot["order_by"], "source.snapshot.order_by", "existing rows are not read, so they have no order",
              "remove order_by, or set mode: initial");
-  if (!outbox && !part["messages"])
+  const bool tables = !part["tables"].items().empty();
+  validate_tables(part["tables"], out);
+  if (!outbox && !tables && !part["messages"])
     complain(part, "source", "nothing is named that events come from",
-             "outbox: {tables: [public.outbox]}, or messages: {prefix: outbox}, or both");
-  if (!outbox && snapshot)
+             "outbox: {tables: [public.outbox]}, or tables: [public.orders], or messages: {prefix: outbox}");
+  if (!outbox && !tables && snapshot)
     complain(snapshot, "source.snapshot", "messages are not kept anywhere, so none exist before the slot", "remove snapshot");
   std::set<std::string> seen;
   for (const auto& [role, name] : outbox["columns"].entries())
@@ -208,6 +194,8 @@ SlotSourceConfig slot_source_config(const BuildContext& context) {
   out.create_tables = contains(create, "tables");
   read_snapshot(part["snapshot"], out);
   read_outbox(part["outbox"], out);
+  out.tables = table_captures(part["tables"]);
+  if (!part["outbox"] && out.tables.empty()) out.snapshot = SnapshotMode::never;
   if (const auto& messages = part["messages"])
     out.messages = MessageSource{messages["prefix"].as_string(), messages["null_payload"].as_string() == "tombstone"};
   out.unmatched_tables_ignored = part["unmatched_tables"].as_string() == "ignore";

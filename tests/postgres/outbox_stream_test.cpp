@@ -31,10 +31,11 @@ struct Rig {
       : config(standard()),
         stream(
             config,
-            [this]() -> Result<std::vector<RootOf>> {
-              ++asked;
-              return roots;
-            },
+            {[this]() -> Result<std::vector<RootOf>> {
+               ++asked;
+               return roots;
+             },
+             {}},
             counters, Logger()),
         batch(limits) {
     resume({});

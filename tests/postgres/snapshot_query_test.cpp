@@ -7,7 +7,7 @@ using namespace relay::connectors::postgres;
 namespace {
 
 SnapshotTable table_of(const SlotSourceConfig& config, const TableFacts& facts = sql_table()) {
-  auto table = snapshot_table(config, facts);
+  auto table = snapshot_table(config, facts, nullptr);
   REQUIRE(table);
   return *table;
 }
@@ -52,10 +52,10 @@ TEST_CASE("reading on compares with the types of the columns, behind what the sn
 TEST_CASE("a table without an order that can be taken up again is not read") {
   auto facts = sql_table();
   facts.key.clear();
-  CHECK(snapshot_table(sql_config(), facts).error().code == "snapshot_no_unique_key");
+  CHECK(snapshot_table(sql_config(), facts, nullptr).error().code == "snapshot_no_unique_key");
   auto config = sql_config();
   config.snapshot_order_by = {"note"};
-  CHECK(snapshot_table(config, sql_table()).error().code == "snapshot_order_nullable");
+  CHECK(snapshot_table(config, sql_table(), nullptr).error().code == "snapshot_order_nullable");
 }
 
 TEST_CASE("operators are looked for where the types of the order are") {

@@ -205,6 +205,42 @@ TEST_CASE("an initial read that could lose rows or its place is refused") {
   CHECK(refused([](SlotSourceConfig& c, auto&) { c.snapshot_order_by = {"created_at"}; }).empty());
 }
 
+TEST_CASE("a business table that could not be captured rightly is refused, with the statement that mends it") {
+  const auto refused = [](auto spoil) {
+    auto config = sql_config();
+    config.outbox_tables.clear();
+    TableCapture capture;
+    capture.table = "public.outbox";
+    capture.events = {{Operation::insert, "placed", {}, std::nullopt}, {Operation::update, "changed", {}, std::nullopt}};
+    config.tables = {capture};
+    TablesFacts facts{{sql_table()}, {}};
+    facts.tables[0].identity_columns = {"id"};
+    auto publication = sql_publication();
+    spoil(config.tables[0], facts.tables[0], publication);
+    auto problems = table_problems(config, facts, &publication);
+    for (auto& p : publication_problems(config, facts.tables, &publication, true)) problems.push_back(std::move(p));
+    return codes(problems);
+  };
+  using C = TableCapture&;
+  using T = TableFacts&;
+  using P = PublicationFacts&;
+  CHECK(refused([](C, T, P) {}).empty());
+  CHECK(refused([](C c, T, P) { c.columns = {"nope"}; }) == Codes{"table_column_missing"});
+  CHECK(refused([](C c, T t, P) { c.columns = {"note"}, t.columns.back().generated = 's'; }) == Codes{"table_column_missing"});
+  CHECK(refused([](C c, T t, P p) { c.columns = {"note"}, t.columns.back().generated = 's', p.generated_columns = true; }).empty());
+  CHECK(refused([](C, T t, P) { t.key.clear(); }) == Codes{"aggregate_id_missing"});
+  CHECK(refused([](C, T t, P) { t.table.replica_identity = false; }) == Codes{"replica_identity_missing"});
+  CHECK(refused([](C, T t, P) { t.identity_mixed = true; }) == Codes{"replica_identity_mixed"});
+  CHECK(refused([](C c, T, P) { c.aggregate_id = {"note"}; }) == Codes{"replica_identity_insufficient"});
+  CHECK(refused([](C c, T t, P) { c.aggregate_id = {"note"}, t.identity_full = true; }).empty());
+  CHECK(refused([](C c, T, P) { c.events[1].of = {"note"}; }) == Codes{"replica_identity_insufficient"});
+  CHECK(refused([](C c, T, P) { c.events.pop_back(), c.aggregate_id = {"note"}; }).empty());
+  CHECK(refused([](C, T t, P) { t.unlogged = true; }) == Codes{"table_unlogged"});
+  CHECK(refused([](C, T, P p) { p.updates = false; }) == Codes{"publication_operation_missing"});
+  CHECK(refused([](C, T, P p) { p.tables.clear(); }) == Codes{"publication_table_missing"});
+  CHECK(refused([](C c, T, P p) { c.columns = {"note"}, p.column_lists[100] = {"id"}; }) == Codes{"publication_column_list"});
+}
+
 TEST_CASE("a problem is one hint for run and one fix for doctor") {
   const Problem problem{ErrorKind::fatal, "code", "table a.b", "it is so", "do this", "SQL;"};
   const auto error = problem.error();

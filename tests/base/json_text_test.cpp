@@ -1,4 +1,4 @@
-#include "connectors/file/json_text.h"
+#include "relay/base/json_text.h"
 
 #include <doctest/doctest.h>
 
@@ -7,7 +7,7 @@
 #include <random>
 #include <string>
 
-using namespace relay::connectors::file;
+using namespace relay;
 
 namespace {
 

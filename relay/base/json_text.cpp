@@ -1,9 +1,9 @@
-#include "connectors/file/json_text.h"
+#include "relay/base/json_text.h"
 
 #include <array>
 #include <cstdint>
 
-namespace relay::connectors::file {
+namespace relay {
 namespace {
 
 // Walks over one document without building anything; `open_` holds the closing bracket of each open container.
@@ -201,4 +201,4 @@ void append_base64(std::string_view bytes, std::string& out) {
   out += '"';
 }
 
-}  // namespace relay::connectors::file
+}  // namespace relay

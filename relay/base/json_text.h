@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace relay::connectors::file {
+namespace relay {
 
 bool is_utf8(std::string_view bytes);
 
@@ -23,4 +23,4 @@ void append_quoted(std::string_view text, std::string& out);
 // Standard alphabet with padding, with the quotes.
 void append_base64(std::string_view bytes, std::string& out);
 
-}  // namespace relay::connectors::file
+}  // namespace relay
