@@ -20,7 +20,9 @@ bool append_text(std::string_view text, std::string& out) {
 // NaN and the infinities are no JSON numbers.
 bool append_number(std::string_view text, std::string& out) {
   const auto first = text.find_first_not_of('-');
-  if (first == std::string_view::npos || text[first] < '0' || text[first] > '9') return append_text(text, out);
+  const bool number = first < 2 && text[first] >= '0' && text[first] <= '9' &&
+                      text.find_first_not_of("0123456789.+-e") == std::string_view::npos;
+  if (!number) return append_text(text, out);
   out += text;
   return true;
 }
@@ -28,7 +30,8 @@ bool append_number(std::string_view text, std::string& out) {
 // "2024-02-29 12:30:00.5+02", "0044-03-15 00:00:00 BC", "infinity"
 bool append_timestamp(std::string_view text, bool with_zone, std::string& out) {
   const auto space = text.find(' ');
-  const bool dated = space != std::string_view::npos && space + 1 < text.size() && text[space + 1] >= '0' && text[space + 1] <= '9';
+  const bool plain = text.find_first_not_of("0123456789-+:. BC") == std::string_view::npos;
+  const bool dated = plain && space != std::string_view::npos && space + 1 < text.size() && text[space + 1] >= '0' && text[space + 1] <= '9';
   if (!dated) return append_text(text, out);
   const auto era = text.find(' ', space + 1);
   const auto time = text.substr(space + 1, era == std::string_view::npos ? era : era - space - 1);

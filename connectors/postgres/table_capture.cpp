@@ -32,7 +32,7 @@ bool TableCapture::wants(Operation operation) const {
 std::string fingerprint(const TableCapture& c) {
   std::string text = listed({c.table, c.aggregate_type}) + listed(c.aggregate_id) + listed(c.columns) +
                      listed(c.exclude_columns) + listed(c.header_columns) +
-                     (c.payload == TablePayload::row ? "row" : "change");
+                     (c.payload == TablePayload::row ? "row" : "change") + (c.initial_rows ? "" : ",later");
   for (const auto& rule : c.events)
     text += listed({std::string(name_of(rule.on)), rule.type, rule.when ? rule.when->text() : ""}) + listed(rule.of);
   return text;

@@ -32,11 +32,14 @@ struct TableCapture {
   std::vector<std::string> exclude_columns;
   std::vector<std::string> header_columns;
   TablePayload payload = TablePayload::row;
+  bool initial_rows = true;               // as far as snapshot: initial wants any
   std::vector<EventRule> events;          // the first that fits decides; none fits: no event
 
   bool wants(Operation operation) const;
   // The rule for a row that was there before the slot is that of inserts, unless there is one of its own.
-  bool takes_initial_rows() const { return wants(Operation::snapshot) || wants(Operation::insert); }
+  bool takes_initial_rows() const {
+    return initial_rows && (wants(Operation::snapshot) || wants(Operation::insert));
+  }
 };
 
 // Stable text of all of it, for the fingerprint of the stream.

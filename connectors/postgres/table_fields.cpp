@@ -129,7 +129,7 @@ FieldSpec tables_field() {
                        "old, new and changed.")
            .one_of({"row", "change"})
            .defaults("row"),
-       events_field()});
+       boolean("initial_rows", "Whether `snapshot: initial` reads this table too.").defaults("true"), events_field()});
   table.shorthand = "table";
   return list("tables",
               "Business tables whose row changes become events, without an outbox. The first entry that matches a table counts.",
@@ -164,6 +164,7 @@ std::vector<TableCapture> table_captures(const Value& tables) {
     capture.exclude_columns = strings(part["exclude_columns"]);
     capture.header_columns = strings(part["header_columns"]);
     capture.payload = part["payload"].as_string() == "change" ? TablePayload::change : TablePayload::row;
+    capture.initial_rows = part["initial_rows"].as_bool();
     for (const auto& rule : part["events"].items()) capture.events.push_back(rule_of(rule));
     if (capture.events.empty())
       for (const auto operation : {Operation::insert, Operation::update, Operation::remove, Operation::snapshot})

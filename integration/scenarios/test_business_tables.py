@@ -1,9 +1,11 @@
 """Business tables as events: no outbox, no trigger, no call site."""
 
+import io
 import json
+import subprocess
 
 import pytest
-from rig.processes import wait_for
+from rig.processes import run, wait_for
 from rig.relay import ask
 from test_sinks import lines_of
 
@@ -436,3 +438,74 @@ def check_state(world, tables):
         rows = [exactly(row[0]) for row in world.sql(f"SELECT row_to_json(t)::text FROM {table} t")]
         expected = {":".join(str(row[k]) for k in key): row for row in rows}
         assert state[table] == expected, f"{table}: {len(state[table])} rows by events, {len(expected)} in the table"
+
+
+REPLAY = """
+CREATE TABLE arrived (sequence bigint PRIMARY KEY, source text, operation text, row json);
+CREATE FUNCTION replay() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  e record;
+BEGIN
+  FOR e IN SELECT * FROM arrived ORDER BY sequence LOOP
+    CASE e.source
+      WHEN 'pgbench_history' THEN
+        INSERT INTO pgbench_history SELECT * FROM json_populate_record(NULL::pgbench_history, e.row);
+      WHEN 'pgbench_accounts' THEN
+        DELETE FROM pgbench_accounts WHERE aid = (e.row->>'aid')::int;
+        INSERT INTO pgbench_accounts SELECT * FROM json_populate_record(NULL::pgbench_accounts, e.row);
+      WHEN 'pgbench_tellers' THEN
+        DELETE FROM pgbench_tellers WHERE tid = (e.row->>'tid')::int;
+        INSERT INTO pgbench_tellers SELECT * FROM json_populate_record(NULL::pgbench_tellers, e.row);
+      WHEN 'pgbench_branches' THEN
+        DELETE FROM pgbench_branches WHERE bid = (e.row->>'bid')::int;
+        INSERT INTO pgbench_branches SELECT * FROM json_populate_record(NULL::pgbench_branches, e.row);
+    END CASE;
+  END LOOP;
+END $$;
+"""
+
+
+def test_the_events_of_a_tpcb_run_replayed_elsewhere_give_identical_tables(make_world, postgres, kafka, seed):
+    world = make_world(postgres, kafka, outbox="SELECT 1", publication=None)
+    pgbench = postgres.BIN / "pgbench"
+    run([pgbench, "-i", "-q", "-s", "1", world.postgres.url(world.name)])
+    world.sql("GRANT SELECT ON ALL TABLES IN SCHEMA public TO relay")
+    world.sql("CREATE PUBLICATION outbox_relay FOR TABLE pgbench_accounts, pgbench_branches, pgbench_tellers, pgbench_history")
+    world.sql("ALTER TABLE pgbench_history REPLICA IDENTITY FULL")
+    settings = world.config(pipeline={
+        "source": {"outbox": None, "snapshot": "initial", "tables": [
+            "public.pgbench_accounts", "public.pgbench_branches", "public.pgbench_tellers",
+            {"table": "public.pgbench_history", "aggregate_id": ["tid"], "initial_rows": False}]},
+        "batch": {"events": 1000}})
+    first = world.start(settings)
+    wait_for(lambda: world.sequence() > 0, f"the first rows\n{first.tail()}", every=0.01)  # the slot is there: history begins
+    first.kill()
+    writers = subprocess.Popen([pgbench, "-n", "-c", "4", "-t", "2500", world.postgres.url(world.name)],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    landed = 0
+    while landed < 6 or writers.poll() is None:
+        before = world.sequence()
+        relay = world.start(settings)
+        wait_for(lambda: world.sequence() > before + seed.randrange(12_000) or not relay.alive() or writers.poll() is not None,
+                 f"some delivery\n{relay.tail()}", every=0.01)
+        relay.kill()
+        landed += world.sequence() > before
+    assert writers.returncode == 0
+    world.drain(settings)
+    records = world.broker.records(world.topics, settle=1000, timeout=120)
+    assert len({r["headers"]["sequence"] for r in records}) == len(records) == world.sequence()
+    copy = make_world(postgres, kafka, outbox="SELECT 1", publication=None)
+    run([pgbench, "-i", "-q", "-s", "1", copy.postgres.url(copy.name)])
+    copy.sql("TRUNCATE pgbench_accounts, pgbench_tellers, pgbench_branches, pgbench_history")
+    copy.sql(REPLAY)
+    lines = "".join("%s\t%s\t%s\t%s\n" % (r["headers"]["sequence"], r["topic"].split(".", 1)[1], r["headers"]["operation"],
+                                          r["value"].replace("\\", "\\\\")) for r in records)
+    connection = copy.postgres.connect(copy.name)
+    with connection, connection.cursor() as cursor:
+        cursor.copy_expert("COPY arrived FROM STDIN", io.StringIO(lines))
+        cursor.execute("SELECT replay()")
+    connection.close()
+    for table in ("pgbench_accounts", "pgbench_branches", "pgbench_tellers", "pgbench_history"):
+        query = f"SELECT count(*), md5(string_agg(t::text, '\n' ORDER BY t::text)) FROM {table} t"
+        assert world.sql(query) == copy.sql(query), table
+    assert world.value("SELECT count(*) FROM pgbench_history") == 10_000

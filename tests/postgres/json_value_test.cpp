@@ -36,6 +36,7 @@ TEST_CASE("timestamps are ISO 8601 with a whole zone, and eras and infinities st
   CHECK(json(1184, "2024-02-29 12:30:00+00") == "\"2024-02-29T12:30:00+00:00\"");
   CHECK(json(1184, "2024-02-29 12:30:00-05:30") == "\"2024-02-29T12:30:00-05:30\"");
   CHECK(json(1184, "0044-03-15 10:00:00+00 BC") == "\"0044-03-15T10:00:00+00:00 BC\"");
+  CHECK(json(1114, "\" 1") == "\"\\\" 1\"");  // whatever it is, it stays JSON
   CHECK(json(1114, "-infinity") == "\"-infinity\"");
 }
 
