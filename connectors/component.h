@@ -14,6 +14,7 @@
 #include "relay/config/diagnostic.h"
 #include "relay/config/field.h"
 #include "relay/config/value.h"
+#include "relay/migrate/database.h"
 #include "relay/model/finding.h"
 #include "relay/pipeline/sink.h"
 #include "relay/pipeline/source.h"
@@ -61,6 +62,8 @@ struct Component {
   // The database's stores; at most one component brings them.
   std::function<Result<std::unique_ptr<ProgressStore>>(const BuildContext&)> progress_store;
   std::function<Result<std::unique_ptr<DeadLetterStore>>(const BuildContext&)> dead_letter_store;
+  // A connection for `migrate`, from the root's `database`; from the component that has the stores.
+  std::function<Result<std::unique_ptr<migrate::Database>>(const config::Value& database)> migration_database;
 };
 
 // Generated: every connector of this build.

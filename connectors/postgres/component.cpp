@@ -2,6 +2,7 @@
 #include "connectors/component.h"
 
 #include "connectors/postgres/dead_letter_store.h"
+#include "connectors/postgres/migration_database.h"
 #include "connectors/postgres/progress_store.h"
 #include "connectors/postgres/server_questions.h"
 #include "connectors/postgres/slot_source.h"
@@ -44,6 +45,9 @@ Component component() {
   };
   all.dead_letter_store = [](const BuildContext& context) -> Result<std::unique_ptr<DeadLetterStore>> {
     return make_dead_letter_store(connection_config(context), context.log, slot_source_config(context).create_tables);
+  };
+  all.migration_database = [](const config::Value& database) {
+    return make_migration_database(connection_config(database, "migrate"));
   };
   return all;
 }

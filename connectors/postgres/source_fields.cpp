@@ -171,12 +171,15 @@ void validate_slot_source(const Value& part, const Value&, Diagnostics& out) {
 }
 
 ConnectionConfig connection_config(const BuildContext& context) {
-  const auto& database = context.database;
+  return connection_config(context.database, context.pipeline);
+}
+
+ConnectionConfig connection_config(const config::Value& database, const std::string& who) {
   ConnectionConfig out;
   out.url = database["url"].as_secret();
   if (database["password_file"]) out.password_file = database["password_file"].as_string();
   out.password_command = strings(database["password_command"]);
-  out.application_name = "outbox-relay " + context.pipeline;
+  out.application_name = "outbox-relay " + who;
   out.connect_timeout = database["connect_timeout"].as_duration();
   return out;
 }

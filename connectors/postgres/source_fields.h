@@ -12,6 +12,8 @@ std::vector<config::FieldSpec> slot_source_fields();
 void validate_slot_source(const config::Value& part, const config::Value& pipeline, config::Diagnostics& out);
 
 ConnectionConfig connection_config(const BuildContext& context);
+// The same for who is no pipeline; `who` is shown in pg_stat_activity.
+ConnectionConfig connection_config(const config::Value& database, const std::string& who);
 SlotSourceConfig slot_source_config(const BuildContext& context);
 
 }  // namespace relay::connectors::postgres

@@ -99,6 +99,22 @@ std::string first_line(std::string_view text) {
   return std::string(text);
 }
 
+// The files of sql/ refuse with "[code] what was attempted: why" and a hint of their own. nullopt: it is something else.
+std::optional<Error> our_refusal(std::string_view text, std::string_view attempted) {
+  const auto first = first_line(text);
+  const auto end = first.find("] ");
+  if (!first.starts_with('[') || end == std::string::npos || first.find_first_not_of("abcdefghijklmnopqrstuvwxyz_", 1) != end)
+    return std::nullopt;
+  Error error{ErrorKind::fatal, first.substr(1, end - 1), "could not " + std::string(attempted) + ": " + first.substr(end + 2), {}};
+  if (error.code == "lock_unavailable") error.kind = ErrorKind::transient;
+  if (const auto hint = text.find("\nHINT:  "); hint != std::string_view::npos) {
+    text.remove_prefix(hint + 8);
+    error.hint = std::string(text.substr(0, text.find("\nCONTEXT:")));
+    while (error.hint.ends_with('\n')) error.hint.pop_back();
+  }
+  return error;
+}
+
 Error connection_lost(std::string_view attempted, std::string_view why) {
   // libpqxx 6 stumbles over the closed connection while it words its own message.
   if (why.starts_with("Could not obtain client encoding")) why = {};
@@ -112,6 +128,7 @@ Error connection_lost(std::string_view attempted, std::string_view why) {
 // The exception under way as our error. libpqxx 6 gives some SQLSTATEs by the type of the exception only.
 Error translate_exception(std::string_view attempted) {
   const auto by_state = [&](std::string_view state, const std::exception& e) {
+    if (auto ours = our_refusal(e.what(), attempted)) return *ours;
     return classify_sqlstate(state, first_line(e.what()), attempted);
   };
   try {

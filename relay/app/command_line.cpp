@@ -1,5 +1,6 @@
 // The only file that includes CLI11.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <map>
 #include <sstream>
 
@@ -7,6 +8,7 @@
 #include "relay/app/invocation.h"
 #include "relay/config/suggest.h"
 #include "relay/config/units.h"
+#include "relay/migrate/layout.h"
 
 namespace relay::app {
 namespace {
@@ -20,25 +22,29 @@ const std::map<std::string, LogLevel> kLevels{{"trace", LogLevel::trace},
                                               {"warn", LogLevel::warn},
                                               {"error", LogLevel::error}};
 
-std::vector<std::string> split_list(const std::string& text) {
+std::vector<std::string> split_list(const std::string& text, char separator) {
   std::vector<std::string> out;
   std::istringstream in(text);
-  for (std::string part; std::getline(in, part, ':');)
+  for (std::string part; std::getline(in, part, separator);)
     if (!part.empty()) out.push_back(part);
   return out;
 }
 
+std::string one_of(const std::vector<std::string>& known, const std::string& word) {
+  if (std::find(known.begin(), known.end(), word) != known.end()) return {};
+  return "\"" + word + "\" is none of " + config::listed(known);
+}
+
 template <typename T>
 std::string one_of(const std::map<std::string, T>& known, const std::string& word) {
-  if (known.count(word) != 0) return {};
   std::vector<std::string> names;
   for (const auto& [name, value] : known) names.push_back(name);
-  return "\"" + word + "\" is none of " + config::listed(names);
+  return one_of(names, word);
 }
 
 bool reads_config(Command command) {
   return command != Command::version && command != Command::config_schema && command != Command::config_example &&
-         command != Command::config_reference;
+         command != Command::config_reference && command != Command::migrate_print;
 }
 
 // Declares the commands and fills an Invocation while CLI11 parses.
@@ -51,6 +57,7 @@ class Parser {
     app_.set_version_flag("--version", "outbox-relay " RELAY_VERSION, "The version");
     serving_commands();
     admin_commands();
+    migrate_commands();
     config_commands();
     command(app_, "version", "Version and connectors of this program", Command::version);
   }
@@ -62,9 +69,14 @@ class Parser {
     } catch (const CLI::ParseError& e) {
       return e.get_exit_code() == 0 ? answer(e) : usage_error(e, arguments);
     }
+    for (const auto& text : captures_) {
+      auto capture = migrate::parse_capture(text, into_);
+      if (!capture) return Answered{ExitCode::usage, "", "outbox-relay: " + capture.error().text() + "\n"};
+      invocation_.migrate.request.captures.push_back(std::move(*capture));
+    }
     if (!reads_config(invocation_.command)) return invocation_;
     if (invocation_.config_files.empty())
-      if (const auto files = environment("OUTBOX_RELAY_CONFIG")) invocation_.config_files = split_list(*files);
+      if (const auto files = environment("OUTBOX_RELAY_CONFIG")) invocation_.config_files = split_list(*files, ':');
     if (invocation_.config_files.empty())
       return Answered{ExitCode::usage, "",
                       "outbox-relay: no configuration file\n  hint: name one with -c FILE or in OUTBOX_RELAY_CONFIG; "
@@ -125,6 +137,50 @@ class Parser {
     command(*config, "schema", "A JSON Schema for editors", Command::config_schema);
     auto* show = with_config(command(*config, "show", "What is in effect; secrets as ***", Command::config_show));
     show->add_flag("--origins", invocation_.origins, "Also file and line of each value");
+  }
+
+  void migrate_commands() {
+    auto* migrate = group("migrate", "The SQL that the database needs", help::kMigrateFooter);
+    auto* print = with_parts(command(*migrate, "print", "As files of a migration tool", Command::migrate_print));
+    auto& options = invocation_.migrate;
+    print->add_option("--for", options.tool, "The tool, see below; default: psql")
+        ->type_name("TOOL")
+        ->check([](const std::string& word) { return one_of(migrate::tools(), word); });
+    print->add_option("--out", options.directory, "Write files into this directory; default: print them")->type_name("DIR");
+    print->add_option("--first", options.first, "Version of the first file; default: the time, as 20260131235959")
+        ->type_name("NUMBER");
+    print->add_flag("--down", options.down, "For psql on standard output: what takes it back");
+    with_config(with_parts(command(*migrate, "apply", "Make it, and note that", Command::migrate_apply)));
+    with_config(with_parts(command(*migrate, "status", "What is there, and what differs", Command::migrate_status)));
+    auto* down = with_confirm(with_config(command(*migrate, "down", "Take back the newest one (asks)", Command::migrate_down)));
+    down->add_flag("--all", options.all, "Everything that apply did");
+    down->add_option("--through", options.through, "The newest ones down to this one")->type_name("NAME");
+  }
+
+  CLI::App* with_parts(CLI::App* sub) {
+    auto& request = invocation_.migrate.request;
+    const auto list = [](std::vector<std::string>& into) {
+      return [&into](const std::string& text) {
+        for (auto& part : split_list(text, ',')) into.push_back(std::move(part));
+      };
+    };
+    sub->add_option_function<std::string>("--with", list(request.parts), "Parts, separated by commas; default: outbox")
+        ->type_name("PARTS");
+    sub->add_option("--capture", captures_, "A table whose changes become events; its options after it as JSON")
+        ->type_name("TABLE")
+        ->allow_extra_args(false);
+    sub->add_option("--into", into_, "Where captured changes go: outbox (default) or messages")
+        ->type_name("WHERE")
+        ->check([](const std::string& word) { return one_of(std::vector<std::string>{"outbox", "messages"}, word); });
+    sub->add_option("--outbox", request.existing_outbox, "An existing outbox table, for the columns of the poll source")
+        ->type_name("TABLE");
+    sub->add_option("--publication", request.publication, "Its name; default: outbox_relay")->type_name("NAME");
+    sub->add_option("--publish", request.published, "A table for the publication; default: the outbox")
+        ->type_name("TABLE")
+        ->allow_extra_args(false);
+    sub->add_option("--relay-role", request.relay_role, "The relay's role, for the part roles")->type_name("NAME");
+    sub->add_option("--app-role", request.app_role, "The application's role, for the part roles")->type_name("NAME");
+    return sub;
   }
 
   CLI::App* with_config(CLI::App* sub) {
@@ -245,6 +301,8 @@ class Parser {
 
   CLI::App app_;
   Invocation invocation_;
+  std::vector<std::string> captures_;  // as typed
+  std::string into_;
 };
 
 }  // namespace

@@ -43,6 +43,14 @@ ExitCode execute(const Session& session) {
       return config_reference_command(session);
     case Command::config_show:
       return config_show_command(session);
+    case Command::migrate_print:
+      return migrate_print_command(session);
+    case Command::migrate_apply:
+      return migrate_apply_command(session);
+    case Command::migrate_status:
+      return migrate_status_command(session);
+    case Command::migrate_down:
+      return migrate_down_command(session);
     case Command::version:
       return version_command(session);
   }

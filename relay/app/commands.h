@@ -20,6 +20,10 @@ ExitCode config_schema_command(const Session& session);
 ExitCode config_example_command(const Session& session);
 ExitCode config_reference_command(const Session& session);
 ExitCode config_show_command(const Session& session);
+ExitCode migrate_print_command(const Session& session);
+ExitCode migrate_apply_command(const Session& session);
+ExitCode migrate_status_command(const Session& session);
+ExitCode migrate_down_command(const Session& session);
 ExitCode version_command(const Session& session);
 
 // The whole program after process.h: parses `arguments` (without the program's name) and executes.

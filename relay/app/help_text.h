@@ -12,5 +12,6 @@ extern const char* const kDoctorFooter;
 extern const char* const kSlotFooter;
 extern const char* const kProgressFooter;
 extern const char* const kConfigFooter;
+extern const char* const kMigrateFooter;
 
 }  // namespace relay::app::help

@@ -9,6 +9,7 @@
 #include "relay/app/exit_code.h"
 #include "relay/base/clock.h"
 #include "relay/config/load.h"
+#include "relay/migrate/plan.h"
 #include "relay/observe/log_output.h"
 
 namespace relay::app {
@@ -27,7 +28,22 @@ enum class Command {
   config_example,
   config_reference,
   config_show,
+  migrate_print,
+  migrate_apply,
+  migrate_status,
+  migrate_down,
   version,
+};
+
+// What `migrate` makes, and where it goes.
+struct MigrateOptions {
+  migrate::Request request;
+  std::string tool = "psql";           // --for
+  std::string directory;               // --out; empty: standard output
+  std::optional<std::uint64_t> first;  // --first: version of the first migration
+  bool down = false;                   // print --down
+  bool all = false;                    // down --all
+  std::string through;                 // down --through NAME
 };
 
 struct Invocation {
@@ -40,6 +56,7 @@ struct Invocation {
   bool origins = false;                // config show --origins
   std::optional<Millis> timeout;       // drain --timeout
   std::optional<std::string> confirm;  // --confirm NAME
+  MigrateOptions migrate;
 };
 
 // Help that was asked for (out), or a usage error (err).

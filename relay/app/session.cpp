@@ -28,13 +28,13 @@ void print_diagnostics(const Session& session, const config::Diagnostics& diagno
     session.err << report(diagnostics);
 }
 
+}  // namespace
+
 std::string config_options(const Session& session) {
   std::string out;
   for (const auto& file : session.invocation.config_files) out += " -c " + file;
   return out;
 }
-
-}  // namespace
 
 tl::expected<Configuration, ExitCode> configure(const Session& session) {
   auto configuration = load_configuration(session.invocation.config_files, session.environment, session.catalog);
@@ -63,21 +63,25 @@ ExitCode report(const Session& session, const Error& error) {
 }
 
 bool confirmed(const Session& session, const std::string& pipeline, const std::string& command) {
+  return confirmed_name(session, pipeline, "pipeline", command + config_options(session) + " --pipeline " + pipeline);
+}
+
+bool confirmed_name(const Session& session, const std::string& name, const std::string& what, const std::string& again) {
   if (session.invocation.confirm) {
-    if (*session.invocation.confirm == pipeline) return true;
-    session.err << "outbox-relay: --confirm names another pipeline than " << pipeline << "; nothing was changed\n";
+    if (*session.invocation.confirm == name) return true;
+    session.err << "outbox-relay: --confirm names another " << what << " than " << name << "; nothing was changed\n";
     return false;
   }
   if (!session.interactive) {
-    session.err << "outbox-relay: not confirmed, nothing was changed\n  hint: to go on: outbox-relay " << command
-                << config_options(session) << " --pipeline " << pipeline << " --confirm " << pipeline << "\n";
+    session.err << "outbox-relay: not confirmed, nothing was changed\n  hint: to go on: outbox-relay " << again << " --confirm "
+                << name << "\n";
     return false;
   }
-  session.out << "Type the pipeline's name to go on: " << std::flush;
+  session.out << "Type the " << what << "'s name to go on: " << std::flush;
   std::string typed;
   std::getline(session.in, typed);
-  if (typed == pipeline) return true;
-  session.err << "outbox-relay: that is not " << pipeline << "; nothing was changed\n";
+  if (typed == name) return true;
+  session.err << "outbox-relay: that is not " << name << "; nothing was changed\n";
   return false;
 }
 

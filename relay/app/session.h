@@ -33,11 +33,17 @@ tl::expected<Configuration, ExitCode> configure(const Session& session);
 // The same for commands that change one pipeline's state: it must be named unless there is only one.
 tl::expected<Configuration, ExitCode> configure_one(const Session& session);
 
+// " -c FILE" for each, as part of a command line to show.
+std::string config_options(const Session& session);
+
 // Prints the error with its hint, and says how to exit.
 ExitCode report(const Session& session, const Error& error);
 
 // Asks for the pipeline's name, on the terminal or through --confirm; the consequence has been printed before.
 // `command` is what to type to go on ("progress adopt"). False after saying why not.
 bool confirmed(const Session& session, const std::string& pipeline, const std::string& command);
+
+// The same for what is no pipeline: `name` must be typed or given; `again` is the command line that goes on.
+bool confirmed_name(const Session& session, const std::string& name, const std::string& what, const std::string& again);
 
 }  // namespace relay::app

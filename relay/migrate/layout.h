@@ -1,0 +1,24 @@
+// Migrations in the form of the migration tool in use. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "relay/migrate/plan.h"
+
+namespace relay::migrate {
+
+struct File {
+  std::string path;  // relative to where the tool looks
+  std::string text;
+};
+
+// The tools that layout() knows, in the order of the documentation.
+const std::vector<std::string>& tools();
+
+// Every file of the migrations for `tool`, which is one of tools(). `first` is the version of the first migration, digits
+// only, for tools that number theirs; the others follow one by one. A time of day in it is counted as a number.
+std::vector<File> layout(std::string_view tool, const std::vector<Migration>& migrations, std::uint64_t first);
+
+}  // namespace relay::migrate

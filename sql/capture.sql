@@ -1,0 +1,449 @@
+-- Functions that make the changes of a table events, by statement-level triggers, without touching the application:
+--   SELECT outbox_relay.capture('public.orders', '{"aggregate_type": "order"}');     -- see capture_table.sql
+--   SELECT outbox_relay.uncapture('public.orders');
+-- Run by psql -f, or as a migration. May be run again at any time; capture.down.sql takes it away.
+-- This file takes no lock on any table of the application. Needs CREATE on the database, no superuser, no extension.
+BEGIN;
+SET LOCAL lock_timeout = '5s';
+
+DO $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'outbox_relay') THEN
+    CREATE SCHEMA outbox_relay;
+  END IF;
+END
+$$;
+
+-- Which tables are captured, and how.
+CREATE TABLE IF NOT EXISTS outbox_relay.captured (
+  relation      regclass PRIMARY KEY,
+  options       jsonb NOT NULL,             -- as given
+  function_name text NOT NULL,              -- of the trigger function in this schema
+  changed_at    timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+
+-- Executes a statement that locks a table, waiting 300 ms at a time: whoever comes after us in the queue for the table waits
+-- no longer than that. Gives up after about ten seconds.
+CREATE OR REPLACE FUNCTION outbox_relay.execute_politely(statement text, attempted text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '300ms' AS $$
+BEGIN
+  FOR attempt IN 1 .. 20 LOOP
+    BEGIN
+      EXECUTE statement;
+      RETURN;
+    EXCEPTION WHEN lock_not_available THEN
+      IF attempt = 20 THEN
+        RAISE EXCEPTION USING ERRCODE = 'lock_not_available',
+          MESSAGE = '[lock_unavailable] ' || attempted || ': other transactions held the table all the time',
+          HINT = 'end the transaction that has it open longest (pg_stat_activity.xact_start), then run this again';
+      END IF;
+      PERFORM pg_sleep(0.1 + 0.4 * random());
+    END;
+  END LOOP;
+END
+$$;
+
+-- The options with every default filled in and checked against the table. Refuses, with a code in brackets and a hint.
+CREATE OR REPLACE FUNCTION outbox_relay.capture_options(relation regclass, options jsonb) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  known CONSTANT text[] := '{into,prefix,aggregate_type,aggregate_id,columns,insert,update,delete,truncate}';
+  attempted text := 'capturing ' || relation;
+  made jsonb := '{"into": "outbox", "prefix": "outbox", "insert": "created", "update": "updated", "delete": "deleted",
+    "truncate": false}';
+  word text;
+  kind "char";
+  persistence "char";
+  key_columns jsonb;
+BEGIN
+  IF jsonb_typeof(options) <> 'object' THEN
+    RAISE EXCEPTION USING MESSAGE = '[capture_option_invalid] ' || attempted || ': the options are no JSON object',
+      HINT = 'for example {"aggregate_type": "order", "insert": "order_placed"}';
+  END IF;
+  SELECT c.relkind, c.relpersistence INTO kind, persistence FROM pg_class c WHERE c.oid = relation;
+  IF kind NOT IN ('r', 'p') THEN
+    RAISE EXCEPTION USING MESSAGE = '[capture_not_a_table] ' || attempted || ': it is no table',
+      HINT = 'capture the tables behind it; views and foreign tables have no statement triggers with the changed rows';
+  END IF;
+  IF persistence <> 'p' THEN
+    RAISE EXCEPTION USING MESSAGE = '[capture_table_unlogged] ' || attempted || ': the table is unlogged or temporary, so a crash '
+      'empties it without an event', HINT = format('ALTER TABLE %s SET LOGGED;', relation);
+  END IF;
+  IF relation::oid < 16384 OR (SELECT c.relnamespace = 'outbox_relay'::regnamespace FROM pg_class c WHERE c.oid = relation) THEN
+    RAISE EXCEPTION USING MESSAGE = '[capture_not_a_table] ' || attempted || ': it is a table of PostgreSQL or of the relay',
+      HINT = 'name a table of the application';
+  END IF;
+  IF NOT has_table_privilege(relation, 'TRIGGER') THEN
+    RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('[capture_privilege_missing] %s: the role %I may '
+      'not create triggers on it', attempted, current_user), HINT = format('GRANT TRIGGER ON %s TO %I;', relation, current_user);
+  END IF;
+  SELECT o.key INTO word FROM jsonb_object_keys(options) o(key) WHERE o.key <> ALL (known) LIMIT 1;
+  IF word IS NOT NULL THEN
+    RAISE EXCEPTION USING MESSAGE = format('[capture_option_invalid] %s: there is no option %I', attempted, word),
+      HINT = 'known are ' || array_to_string(known, ', ');
+  END IF;
+
+  SELECT made || jsonb_build_object('aggregate_type', c.relname) || options INTO made FROM pg_class c WHERE c.oid = relation;
+  IF made ->> 'into' NOT IN ('outbox', 'messages') THEN
+    RAISE EXCEPTION USING MESSAGE = '[capture_option_invalid] ' || attempted || ': "into" is neither outbox nor messages',
+      HINT = '{"into": "outbox"} or {"into": "messages"}';
+  END IF;
+  FOREACH word IN ARRAY ARRAY['prefix', 'aggregate_type'] LOOP
+    IF jsonb_typeof(made -> word) <> 'string' OR made ->> word = '' THEN
+      RAISE EXCEPTION USING MESSAGE = format('[capture_option_invalid] %s: "%s" is no text', attempted, word),
+        HINT = format('{"%s": "a word"}', word);
+    END IF;
+  END LOOP;
+  FOREACH word IN ARRAY ARRAY['insert', 'update', 'delete', 'truncate'] LOOP
+    IF made -> word NOT IN ('false', 'null') AND (jsonb_typeof(made -> word) <> 'string' OR made ->> word = '') THEN
+      RAISE EXCEPTION USING MESSAGE = format('[capture_option_invalid] %s: "%s" is neither an event type nor false', attempted,
+        word), HINT = format('{"%s": "order_placed"}, or {"%s": false} for no event', word, word);
+    END IF;
+  END LOOP;
+  IF made ->> 'into' = 'outbox' AND to_regclass('outbox_relay.outbox') IS NULL THEN
+    RAISE EXCEPTION USING MESSAGE = '[outbox_table_missing] ' || attempted || ': there is no table outbox_relay.outbox',
+      HINT = 'run outbox.sql first, or capture {"into": "messages"}';
+  END IF;
+  IF made ->> 'into' = 'messages' AND current_setting('server_version_num')::int < 140000 THEN
+    RAISE EXCEPTION USING MESSAGE = '[messages_unsupported] ' || attempted || ': the relay reads messages from PostgreSQL 14 on',
+      HINT = '{"into": "outbox"}';
+  END IF;
+  IF made ->> 'into' = 'messages' AND current_setting('wal_level') <> 'logical' THEN
+    RAISE WARNING USING MESSAGE = 'capturing into messages, which nobody can read while wal_level is not logical';
+  END IF;
+
+  -- What tells rows apart: the primary key, or else a unique index that cannot hold NULL.
+  SELECT jsonb_agg(a.attname ORDER BY k.place) INTO key_columns
+  FROM (SELECT i.indexrelid, i.indrelid, i.indkey, i.indnkeyatts FROM pg_index i
+        WHERE i.indrelid = relation AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL
+          AND i.indexprs IS NULL AND NOT EXISTS (
+            SELECT FROM pg_attribute a JOIN unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, place) ON a.attnum = k.attnum
+            WHERE a.attrelid = i.indrelid AND k.place <= i.indnkeyatts AND NOT a.attnotnull)
+        ORDER BY i.indisprimary DESC, i.indexrelid LIMIT 1) i
+    CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, place)
+    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+  WHERE k.place <= i.indnkeyatts;
+  made := made || jsonb_build_object('key', key_columns);
+
+  IF NOT made ? 'aggregate_id' THEN
+    IF key_columns IS NULL THEN
+      RAISE EXCEPTION USING MESSAGE = '[capture_table_without_key] ' || attempted || ': it has no primary key (that is not deferrable), and no '
+        'column is named that identifies what an event is about',
+        HINT = format('{"aggregate_id": ["a column"]}, or ALTER TABLE %s ADD PRIMARY KEY (...);', relation);
+    END IF;
+    made := made || jsonb_build_object('aggregate_id', key_columns);
+  END IF;
+  FOREACH word IN ARRAY ARRAY['aggregate_id', 'columns'] LOOP
+    CONTINUE WHEN NOT made ? word;
+    IF jsonb_typeof(made -> word) = 'string' THEN
+      made := jsonb_set(made, ARRAY[word], jsonb_build_array(made -> word));
+    END IF;
+    IF jsonb_typeof(made -> word) <> 'array' OR made -> word = '[]'
+       OR EXISTS (SELECT FROM jsonb_array_elements(made -> word) e WHERE jsonb_typeof(e) <> 'string') THEN
+      RAISE EXCEPTION USING MESSAGE = format('[capture_option_invalid] %s: "%s" is no list of column names', attempted, word),
+        HINT = format('{"%s": ["id"]}', word);
+    END IF;
+  END LOOP;
+  SELECT e INTO word FROM (SELECT jsonb_array_elements_text(made -> 'aggregate_id') UNION ALL
+                           SELECT jsonb_array_elements_text(coalesce(made -> 'columns', '[]'))) names(e)
+  WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = e AND a.attnum > 0 AND NOT a.attisdropped)
+  LIMIT 1;
+  IF word IS NOT NULL THEN
+    RAISE EXCEPTION USING MESSAGE = format('[capture_column_missing] %s: it has no column %I', attempted, word),
+      HINT = 'write column names as they are stored: without quotes, in their own case';
+  END IF;
+  RETURN made;
+END
+$$;
+
+-- One column of a row as text that is the same in every session.
+CREATE OR REPLACE FUNCTION outbox_relay.capture_column(relation regclass, alias text, column_name text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE
+    WHEN a.atttypid = 'timestamptz'::regtype THEN format('pg_catalog.timezone(''UTC'', %s.%I)', alias, column_name)
+    ELSE format('%s.%I', alias, column_name) END
+  FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = column_name
+$$;
+
+-- The aggregate's id: the column as text; of several columns a JSON array, so that ("a", "b:c") and ("a:b", "c") differ.
+CREATE OR REPLACE FUNCTION outbox_relay.capture_id(relation regclass, alias text, columns jsonb) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE
+    WHEN jsonb_array_length(columns) > 1 THEN
+      (SELECT 'pg_catalog.jsonb_build_array(' || string_agg(outbox_relay.capture_column(relation, alias, c.name), ', ' ORDER BY c.place)
+              || ')::pg_catalog.text' FROM jsonb_array_elements_text(columns) WITH ORDINALITY c(name, place))
+    ELSE
+      (SELECT format(CASE WHEN t.typcategory IN ('N', 'S', 'E') OR t.oid = 'uuid'::regtype THEN 'coalesce(%s::pg_catalog.text, '''')'
+                ELSE 'coalesce(pg_catalog.jsonb_build_array(%s) OPERATOR(pg_catalog.->>) 0, '''')' END,
+              outbox_relay.capture_column(relation, alias, a.attname))
+       FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = relation AND a.attname = columns ->> 0) END
+$$;
+
+-- "n.a = o.a AND n.b = o.b" with the operators of the key's own index, whatever schema they are in.
+CREATE OR REPLACE FUNCTION outbox_relay.capture_match(relation regclass, key_columns jsonb) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT string_agg(format('n.%1$I OPERATOR(%2$s.%3$s) o.%1$I', c.name, coalesce(op.space, 'pg_catalog'), coalesce(op.name, '=')),
+                    ' AND ' ORDER BY c.place)
+  FROM jsonb_array_elements_text(key_columns) WITH ORDINALITY c(name, place)
+    JOIN pg_attribute a ON a.attrelid = relation AND a.attname = c.name
+    LEFT JOIN LATERAL (
+      SELECT quote_ident(s.nspname) AS space, o.oprname AS name
+      FROM pg_opclass f JOIN pg_amop m ON m.amopfamily = f.opcfamily AND m.amopstrategy = 3
+        JOIN pg_operator o ON o.oid = m.amopopr JOIN pg_namespace s ON s.oid = o.oprnamespace
+      WHERE f.opcintype = a.atttypid AND f.opcdefault AND f.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'btree')
+        AND m.amoplefttype = a.atttypid AND m.amoprighttype = a.atttypid LIMIT 1) op ON true
+$$;
+
+-- The SELECT that makes the events of one operation, as columns event_type, id, payload, changed (NULL but for updates).
+-- Names of key columns are written out; of all others nothing is, so that ALTER TABLE never breaks a write.
+CREATE OR REPLACE FUNCTION outbox_relay.capture_select(relation regclass, made jsonb, operation text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  into_outbox CONSTANT boolean := made ->> 'into' = 'outbox';
+  chosen text := 'pg_catalog.%1$s(%2$s.*)';
+  new_row text;
+  old_row text;
+  id CONSTANT text := '%s';
+  key_column text := made -> 'key' ->> 0;
+BEGIN
+  IF made ? 'columns' THEN
+    chosen := '(SELECT coalesce(pg_catalog.jsonb_object_agg(c.key, c.value), ''{}'') FROM pg_catalog.jsonb_each('
+      'pg_catalog.to_jsonb(%2$s.*)) c WHERE c.key OPERATOR(pg_catalog.=) ANY (' || quote_literal(ARRAY(
+        SELECT jsonb_array_elements_text(made -> 'columns'))::text) || '::pg_catalog.text[]))';
+  END IF;
+  new_row := format(chosen, CASE WHEN into_outbox THEN 'to_jsonb' ELSE 'to_json' END, 'n');
+  old_row := format(chosen, CASE WHEN into_outbox THEN 'to_jsonb' ELSE 'to_json' END, 'o');
+  IF operation IN ('INSERT', 'DELETE') THEN
+    RETURN format('SELECT %L::pg_catalog.text AS event_type, %s AS id, %s AS payload, NULL::pg_catalog.jsonb AS changed FROM %s',
+      made ->> lower(operation),
+      outbox_relay.capture_id(relation, CASE operation WHEN 'INSERT' THEN 'n' ELSE 'o' END, made -> 'aggregate_id'),
+      CASE operation WHEN 'INSERT' THEN new_row ELSE old_row END,
+      CASE operation WHEN 'INSERT' THEN 'relay_new n' ELSE 'relay_old o' END);
+  END IF;
+  IF key_column IS NULL THEN  -- old and new rows cannot be told to belong together
+    RETURN format('SELECT %L::pg_catalog.text AS event_type, %s AS id, %s AS payload, NULL::pg_catalog.jsonb AS changed '
+      'FROM relay_new n', made ->> 'update', outbox_relay.capture_id(relation, 'n', made -> 'aggregate_id'), new_row);
+  END IF;
+  -- A row whose key or aggregate id changed has no partner: it is deleted under the old one and created under the new one.
+  new_row := format(chosen, 'to_jsonb', 'n');
+  old_row := format(chosen, 'to_jsonb', 'o');
+  RETURN format($sql$SELECT CASE WHEN r.old_row IS NULL THEN %1$L WHEN r.new_row IS NULL THEN %2$L ELSE %3$L END::pg_catalog.text AS event_type,
+      r.id, coalesce(r.new_row, r.old_row) AS payload, r.changed
+    FROM (
+      SELECT b.id, b.new_row, b.old_row, CASE WHEN b.new_row IS NOT NULL AND b.old_row IS NOT NULL THEN (
+          SELECT coalesce(pg_catalog.jsonb_agg(c.key), '[]') FROM pg_catalog.jsonb_each(b.new_row) c
+          WHERE (b.old_row OPERATOR(pg_catalog.->) c.key OPERATOR(pg_catalog.=) c.value) IS NOT TRUE) END AS changed
+      FROM (
+        SELECT CASE WHEN n.%4$I IS NULL THEN %5$s ELSE %6$s END AS id,
+               CASE WHEN n.%4$I IS NOT NULL THEN %7$s END AS new_row, CASE WHEN o.%4$I IS NOT NULL THEN %8$s END AS old_row
+        FROM relay_old o FULL JOIN relay_new n ON (%9$s) OFFSET 0) b OFFSET 0) r
+    WHERE %10$s ORDER BY r.new_row IS NOT NULL$sql$,  -- deletes first: the aggregate may be the same one
+    coalesce(made ->> 'insert', 'created'), coalesce(made ->> 'delete', 'deleted'), made ->> 'update', key_column,
+    outbox_relay.capture_id(relation, 'o', made -> 'aggregate_id'), outbox_relay.capture_id(relation, 'n', made -> 'aggregate_id'),
+    new_row, old_row, outbox_relay.capture_match(relation, made -> 'key') || CASE WHEN made -> 'key' <> made -> 'aggregate_id' THEN
+      format(' AND %s OPERATOR(pg_catalog.=) %s', outbox_relay.capture_id(relation, 'n', made -> 'aggregate_id'),
+             outbox_relay.capture_id(relation, 'o', made -> 'aggregate_id')) ELSE '' END,
+    -- With chosen columns, an update that changes none of them is no event.
+    concat_ws(' AND ', 'true', CASE WHEN made ? 'columns' THEN '(r.changed OPERATOR(pg_catalog.<>) ''[]'') IS NOT FALSE' END,
+      CASE WHEN coalesce(made -> 'insert', 'false') IN ('false', 'null') THEN 'r.old_row IS NOT NULL' END,
+      CASE WHEN coalesce(made -> 'delete', 'false') IN ('false', 'null') THEN 'r.new_row IS NOT NULL' END));
+END
+$$;
+
+-- The trigger function of one table, as text. The functions that fill the outbox have the rights of their owner, so that
+-- the application's role needs none; those that write messages need none.
+CREATE OR REPLACE FUNCTION outbox_relay.capture_function(relation regclass, made jsonb, function_name text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  body text := '';
+  operation text;
+  aggregate_type CONSTANT text := made ->> 'aggregate_type';
+  wanted text[] := ARRAY(SELECT upper(w.word) FROM unnest('{insert,update,delete}'::text[]) w(word)
+                         WHERE made -> w.word NOT IN ('false', 'null'));
+  one_event CONSTANT text := $sql$SELECT pg_catalog.concat(%L, pg_catalog.to_json(e.event_type), ',"aggregate_id":',
+      pg_catalog.to_json(e.id), ',"payload":', e.payload, ',"headers":{"changed_columns":' || e.changed::pg_catalog.text || '}', '}')
+      FROM (%s) e$sql$;
+BEGIN
+  IF made ->> 'into' = 'outbox' THEN
+    FOREACH operation IN ARRAY wanted LOOP
+      body := body || format($sql$  IF TG_OP = %L THEN
+    INSERT INTO outbox_relay.outbox (aggregatetype, aggregateid, type, payload, changed_columns)
+    SELECT %L, e.id, e.event_type, e.payload, e.changed FROM (%s) e;
+  END IF;
+$sql$, operation, aggregate_type, outbox_relay.capture_select(relation, made, operation));
+    END LOOP;
+    IF made -> 'truncate' NOT IN ('false', 'null') THEN
+      body := body || format($sql$  IF TG_OP = 'TRUNCATE' THEN
+    INSERT INTO outbox_relay.outbox (aggregatetype, aggregateid, type, payload)
+    VALUES (%L, '', %L, '{}');
+  END IF;
+$sql$, aggregate_type, made ->> 'truncate');
+    END IF;
+    RETURN format($sql$CREATE OR REPLACE FUNCTION outbox_relay.%I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS %L$sql$, function_name, E'\n#variable_conflict use_column\nBEGIN\n' || body || E'  RETURN NULL;\nEND\n');
+  END IF;
+
+  FOREACH operation IN ARRAY wanted LOOP
+    body := body || format($sql$  IF TG_OP OPERATOR(pg_catalog.=) %L THEN
+    FOR relay_event IN %s LOOP
+      relay_list := pg_catalog.array_append(relay_list, relay_event);
+      relay_size := relay_size OPERATOR(pg_catalog.+) pg_catalog.octet_length(relay_event);
+      IF relay_size OPERATOR(pg_catalog.>) 1000000 THEN
+        PERFORM pg_catalog.pg_logical_emit_message(true, %3$L, pg_catalog.concat('[', pg_catalog.array_to_string(relay_list, ','), ']'));
+        relay_list := '{}';
+        relay_size := 0;
+      END IF;
+    END LOOP;
+    IF relay_size OPERATOR(pg_catalog.>) 0 THEN
+      PERFORM pg_catalog.pg_logical_emit_message(true, %3$L, pg_catalog.concat('[', pg_catalog.array_to_string(relay_list, ','), ']'));
+    END IF;
+  END IF;
+$sql$, operation, format(replace(one_event, '||', 'OPERATOR(pg_catalog.||)'),
+        format('{"aggregate_type":%s,"event_type":', to_json(aggregate_type)),
+        outbox_relay.capture_select(relation, made, operation)), made ->> 'prefix');
+  END LOOP;
+  IF made -> 'truncate' NOT IN ('false', 'null') THEN
+    body := body || format($sql$  IF TG_OP OPERATOR(pg_catalog.=) 'TRUNCATE' THEN
+    PERFORM pg_catalog.pg_logical_emit_message(true, %L, pg_catalog.json_build_object('aggregate_type', %L, 'event_type', %L,
+      'payload', '{}'::pg_catalog.json)::pg_catalog.text);
+  END IF;
+$sql$, made ->> 'prefix', aggregate_type, made ->> 'truncate');
+  END IF;
+  RETURN format($sql$CREATE OR REPLACE FUNCTION outbox_relay.%I() RETURNS trigger LANGUAGE plpgsql AS %L$sql$, function_name,
+    E'\n#variable_conflict use_column\nDECLARE\n  relay_event pg_catalog.text;\n  relay_list pg_catalog.text[] := ''{}'';\n'
+    '  relay_size pg_catalog.int8 := 0;\nBEGIN\n' || body || E'  RETURN NULL;\nEND\n');
+END
+$$;
+
+-- The triggers of one table, as operation and statement.
+CREATE OR REPLACE FUNCTION outbox_relay.capture_triggers(relation regclass, made jsonb, function_name text)
+RETURNS TABLE (operation text, statement text) LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT t.word, format('CREATE TRIGGER %I AFTER %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION outbox_relay.%I()',
+    'outbox_relay_' || t.word, upper(t.word), relation, t.rows, function_name)
+  FROM (VALUES ('insert', 'REFERENCING NEW TABLE AS relay_new'),
+               ('update', CASE WHEN coalesce(made -> 'key', 'null') = 'null' THEN 'REFERENCING NEW TABLE AS relay_new'
+                               ELSE 'REFERENCING OLD TABLE AS relay_old NEW TABLE AS relay_new' END),
+               ('delete', 'REFERENCING OLD TABLE AS relay_old'), ('truncate', '')) t(word, rows)
+  WHERE made -> t.word NOT IN ('false', 'null')
+$$;
+
+-- From now on the changes of this table are events. Called again, it changes what differs. Takes ShareRowExclusive on the
+-- table for an instant (AccessExclusive when a trigger goes), which writers wait for.
+CREATE OR REPLACE FUNCTION outbox_relay.capture(table_name text, options jsonb DEFAULT '{}') RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  target CONSTANT regclass := to_regclass(table_name);
+  made jsonb;
+  own_function text;
+  statements text;
+BEGIN
+  IF target IS NULL THEN
+    RAISE EXCEPTION USING MESSAGE = '[capture_table_missing] capturing ' || table_name || ': there is no such table',
+      HINT = 'write schema.table, quoted as in SQL: public.orders, "Shop"."Orders"';
+  END IF;
+  made := outbox_relay.capture_options(target, options);
+  SELECT coalesce((SELECT c.function_name FROM outbox_relay.captured c WHERE c.relation = target),
+                  format('capture_%s_%s', left(c.relname, 30), left(md5(c.relnamespace::regnamespace || '.' || c.relname), 8)))
+  INTO own_function FROM pg_class c WHERE c.oid = target;
+  EXECUTE outbox_relay.capture_function(target, made, own_function);
+  EXECUTE format('REVOKE ALL ON FUNCTION outbox_relay.%I() FROM PUBLIC', own_function);
+  -- What has to go, then what is missing; nothing is locked when nothing differs.
+  SELECT string_agg(s.statement, ';') INTO statements FROM (
+    SELECT format('DROP TRIGGER %I ON %s', t.tgname, target) AS statement
+    FROM pg_trigger t WHERE t.tgrelid = target AND t.tgname LIKE 'outbox\_relay\_%'
+      AND NOT EXISTS (SELECT FROM outbox_relay.capture_triggers(target, made, own_function) w
+                      WHERE 'outbox_relay_' || w.operation = t.tgname AND (t.tgoldtable IS NOT NULL) = (w.statement LIKE '%OLD TABLE AS%'))
+    UNION ALL
+    SELECT w.statement FROM outbox_relay.capture_triggers(target, made, own_function) w
+    WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = target AND t.tgname = 'outbox_relay_' || w.operation
+                        AND (t.tgoldtable IS NOT NULL) = (w.statement LIKE '%OLD TABLE AS%'))) s;
+  IF statements IS NOT NULL THEN
+    PERFORM outbox_relay.execute_politely(statements, 'capturing ' || target);
+  END IF;
+  INSERT INTO outbox_relay.captured AS c (relation, options, function_name)
+  VALUES (target, capture.options, own_function)
+  ON CONFLICT ON CONSTRAINT captured_pkey DO UPDATE SET options = excluded.options, changed_at = now()
+  WHERE c.options IS DISTINCT FROM excluded.options;
+END
+$$;
+
+-- The table as it was before. Events that it made stay in the outbox.
+CREATE OR REPLACE FUNCTION outbox_relay.uncapture(table_name text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  gone text;
+  statements text;
+BEGIN
+  SELECT string_agg(format('DROP TRIGGER %I ON %s', t.tgname, t.tgrelid::regclass), ';') INTO statements
+  FROM pg_trigger t JOIN outbox_relay.captured c ON c.relation = t.tgrelid
+    JOIN pg_proc p ON p.oid = t.tgfoid AND p.pronamespace = 'outbox_relay'::regnamespace AND p.proname = c.function_name
+  WHERE t.tgrelid = to_regclass(table_name) AND t.tgparentid = 0;
+  IF statements IS NOT NULL THEN
+    PERFORM outbox_relay.execute_politely(statements, 'uncapturing ' || table_name);
+  END IF;
+  FOR gone IN  -- also those of tables that were dropped meanwhile
+    DELETE FROM outbox_relay.captured c WHERE c.relation = to_regclass(table_name)
+      OR NOT EXISTS (SELECT FROM pg_class r WHERE r.oid = c.relation) RETURNING c.function_name
+  LOOP
+    EXECUTE format('DROP FUNCTION IF EXISTS outbox_relay.%I()', gone);
+  END LOOP;
+END
+$$;
+
+-- What is not as capture() would make it now, one line each; none when all is well. Changes nothing.
+CREATE OR REPLACE FUNCTION outbox_relay.capture_drift(OUT table_name text, OUT problem text) RETURNS SETOF record
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  c record;
+  made jsonb;
+BEGIN
+  FOR c IN SELECT relation, options, function_name FROM outbox_relay.captured ORDER BY relation::text LOOP
+    table_name := c.relation::text;
+    IF NOT EXISTS (SELECT FROM pg_class WHERE oid = c.relation) THEN
+      problem := 'the table was dropped';
+      RETURN NEXT;
+      CONTINUE;
+    END IF;
+    BEGIN
+      made := outbox_relay.capture_options(c.relation, c.options);
+    EXCEPTION WHEN OTHERS THEN
+      problem := SQLERRM;
+      RETURN NEXT;
+      CONTINUE;
+    END;
+    FOR problem IN
+      SELECT CASE WHEN t.tgname IS NULL THEN format('the trigger outbox_relay_%s is missing', w.operation)
+                  WHEN t.tgenabled = 'D' THEN format('the trigger outbox_relay_%s is disabled', w.operation) END
+      FROM outbox_relay.capture_triggers(c.relation, made, c.function_name) w
+        LEFT JOIN pg_trigger t ON t.tgrelid = c.relation AND t.tgname = 'outbox_relay_' || w.operation
+          AND (t.tgoldtable IS NOT NULL) = (w.statement LIKE '%OLD TABLE AS%')
+      WHERE t.tgname IS NULL OR t.tgenabled = 'D'
+    LOOP
+      RETURN NEXT;
+    END LOOP;
+    -- The stored function's text stands, quoted, at the end of the statement that would make it.
+    IF NOT EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = 'outbox_relay'::regnamespace AND p.proname = c.function_name) THEN
+      problem := format('the function outbox_relay.%I is missing', c.function_name);
+      RETURN NEXT;
+    ELSIF NOT EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = 'outbox_relay'::regnamespace AND p.proname = c.function_name
+        AND right(outbox_relay.capture_function(c.relation, made, c.function_name), length(quote_literal(p.prosrc))) = quote_literal(p.prosrc)) THEN
+      problem := format('the function outbox_relay.%I is not as it would be made now (capture the table again)', c.function_name);
+      RETURN NEXT;
+    END IF;
+  END LOOP;
+END
+$$;
+
+DO $$
+DECLARE
+  f regprocedure;
+BEGIN
+  FOR f IN SELECT p.oid FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'outbox_relay'::regnamespace
+           AND p.proname IN ('execute_politely', 'capture_options', 'capture_column', 'capture_id', 'capture_match', 'capture_select',
+                             'capture_function', 'capture_triggers', 'capture', 'uncapture', 'capture_drift') LOOP
+    EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
+  END LOOP;
+END
+$$;
+
+COMMIT;

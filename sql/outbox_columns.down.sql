@@ -1,0 +1,33 @@
+-- Takes away what outbox_columns.sql added:
+--   psql -v table=public.outbox -f outbox_columns.down.sql
+-- The application's rows stay. Takes AccessExclusive on the table for an instant.
+BEGIN;
+SET LOCAL lock_timeout = '300ms';
+SELECT pg_catalog.set_config('outbox_relay.table', :'table', true);
+
+DO $$
+DECLARE
+  word text := pg_catalog.current_setting('outbox_relay.table');
+  relation regclass := pg_catalog.to_regclass(word);
+BEGIN
+  IF relation IS NULL THEN
+    RETURN;
+  END IF;
+  FOR attempt IN 1 .. 20 LOOP
+    BEGIN
+      EXECUTE pg_catalog.format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', relation);
+      EXIT;
+    EXCEPTION WHEN lock_not_available THEN
+      IF attempt = 20 THEN
+        RAISE EXCEPTION USING ERRCODE = 'lock_not_available', MESSAGE = '[lock_unavailable] dropping relay_id of ' || word
+          || ': other transactions held the table all the time', HINT = 'end the transaction that has it '
+          'open longest (pg_stat_activity.xact_start), then run this again';
+      END IF;
+      PERFORM pg_catalog.pg_sleep(0.1 + 0.4 * pg_catalog.random());
+    END;
+  END LOOP;
+  EXECUTE pg_catalog.format('ALTER TABLE %s DROP COLUMN IF EXISTS relay_id, DROP COLUMN IF EXISTS relay_xid', relation);
+END
+$$;
+
+COMMIT;
