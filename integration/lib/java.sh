@@ -48,6 +48,28 @@ java_compile() {
   mv "$part" "$java_classes"
 }
 
+# The migration tools that the scenarios run: jars and a program of ours that calls them.
+java_migrations=$java_cache/migrations-$(cat "$java_sources"/migrations/* | sha256sum | cut -c1-8)
+java_fetch_migrations() {
+  [ -d "$java_migrations" ] && return
+  local part=$java_migrations.part.$$ jars=()
+  say "fetching Flyway and Liquibase through Maven (about 10 MB, once)"
+  mkdir -p "$part"
+  if ! mvn -q -B -f "$java_sources/migrations/pom.xml" -Dmaven.repo.local="$part.repository" \
+    "$java_maven_plugin:copy-dependencies" -DincludeScope=runtime -DoutputDirectory="$part" >"$part.log" 2>&1; then
+    show_file_end "$part.log"
+    die "Maven could not fetch the migration tools"
+  fi
+  jars=("$part"/*.jar)
+  if ! java -m jdk.compiler/com.sun.tools.javac.Main -nowarn -d "$part" -cp "$(IFS=:; printf '%s' "${jars[*]}")" \
+    "$java_sources/migrations/Migrations.java" >"$part.log" 2>&1; then
+    show_file_end "$part.log"
+    die "the program that calls the migration tools did not compile"
+  fi
+  rm -rf "$part.log" "$part.repository"
+  mv "$part" "$java_migrations"
+}
+
 java_install() {
   mkdir -p "$java_cache"
   java_fetch_jars "$java_kafka_version"

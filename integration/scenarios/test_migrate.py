@@ -1,0 +1,356 @@
+"""sql/ and `migrate`: what the migrations make, that they do no harm while they run, and that they can be taken back."""
+
+import subprocess
+import threading
+import time
+
+import pytest
+from rig import processes
+from rig.migrations import SQL, migrate, print_for, psql, schema_of
+from rig.processes import wait_for
+from rig.relay import BINARY, ask
+
+# An application's tables, with an outbox of its own.
+APPLICATION = """
+CREATE SCHEMA app;
+CREATE TABLE app.orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, customer_id int, total numeric, note text);
+CREATE TABLE app.outbox (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), aggregatetype text, aggregateid text, type text, payload jsonb);
+INSERT INTO app.outbox (aggregatetype, aggregateid, type, payload) VALUES ('order', '1', 'placed', '{}');
+"""
+EVERYTHING = ("--with", "store,outbox,messages", "--capture", "app.orders", "--outbox", "app.outbox", "--publish", "app.outbox",
+              "--relay-role", "relay")
+
+
+@pytest.fixture
+def world(make_world, postgres):
+    return make_world(postgres, None, outbox=APPLICATION, publication=None)
+
+
+@pytest.fixture(params=[13, 18])
+def other_world(request, make_world, own_postgres):
+    return make_world(own_postgres(major=request.param), None, outbox=APPLICATION, publication=None)
+
+
+def up_twice_and_down(world):
+    before = schema_of(world)
+    migrate(world, "apply", *EVERYTHING)
+    after = schema_of(world)
+    assert after != before
+    again = migrate(world, "apply", *EVERYTHING)
+    assert "applied " not in again and again.count("already there") == 9
+    status = migrate(world, "status", *EVERYTHING)
+    assert "differs" not in status and "missing" not in status
+    assert schema_of(world) == after, "status or a second apply changed something"
+    assert world.value("INSERT INTO app.outbox (aggregatetype) VALUES ('x') RETURNING relay_id") == 1
+    world.sql("INSERT INTO app.orders (total) VALUES (1)")
+    assert world.value("SELECT count(*) FROM outbox_relay.outbox") == 1
+    migrate(world, "down", "--all", "--confirm", "outbox_relay_store")
+    assert schema_of(world) == before
+
+
+def test_apply_twice_is_once_and_down_leaves_the_schema_as_it_was(world):
+    up_twice_and_down(world)
+
+
+def test_the_same_on_the_oldest_and_the_newest_postgres(other_world):
+    up_twice_and_down(other_world)
+
+
+def test_every_file_runs_twice_by_psql_and_its_way_back_too(world):
+    before = schema_of(world)
+    files = {"store_tables": {}, "outbox": {}, "messages": {}, "capture": {}, "migration_table": {},
+             "capture_table": {"table": "app.orders", "options": '{"aggregate_type": "order"}'},
+             "outbox_columns": {"table": "app.outbox"}, "outbox_index": {"table": "app.outbox"},
+             "publication": {"publication": "outbox_relay", "tables": "app.outbox, outbox_relay.outbox"},
+             "roles": {"relay_role": "relay", "app_role": "", "tables": ""}}
+    assert {path.stem for path in SQL.glob("*.sql") if not path.stem.endswith(".down")} == set(files)
+    for name, variables in files.items():
+        psql(world, file=SQL / f"{name}.sql", **variables)
+        once = schema_of(world)
+        psql(world, file=SQL / f"{name}.sql", **variables)
+        assert schema_of(world) == once, f"{name}.sql is not the same when it runs again"
+    for name in reversed(files):
+        psql(world, file=SQL / f"{name}.down.sql", **files[name])
+        psql(world, file=SQL / f"{name}.down.sql", **files[name])
+    assert schema_of(world) == before
+
+
+def test_printed_files_run_by_psql_are_what_apply_does(world, tmp_path):
+    psql(world, migrate(world, "print", *EVERYTHING))
+    printed = schema_of(world)
+    psql(world, migrate(world, "print", "--down", *EVERYTHING))
+    migrate(world, "apply", *EVERYTHING)
+    applied = schema_of(world)
+    assert set(printed) < set(applied), set(printed) - set(applied)
+    assert all("migration" in line for line in set(applied) - set(printed) if line.startswith(("relation", "function", "trigger")))
+
+
+def test_print_writes_nothing_over(tmp_path):
+    print_for("flyway", tmp_path)
+    (file,) = tmp_path.glob("V*")
+    print_for("flyway", tmp_path)  # the same again is fine
+    file.write_text("-- mine\n")
+    code, _, err = ask("migrate", "print", "--for", "flyway", "--out", tmp_path, "--first", "20260101000000")
+    assert code == 78 and "migration_not_written" in err and file.read_text() == "-- mine\n"
+
+
+def test_status_names_each_difference(world):
+    migrate(world, "apply", "--with", "store", "--capture", "app.orders")
+    world.sql("ALTER TABLE app.orders DISABLE TRIGGER outbox_relay_insert")
+    world.sql("DROP TRIGGER outbox_relay_delete ON app.orders")
+    world.sql("ALTER TABLE outbox_relay.reader ALTER acknowledged DROP NOT NULL")
+    world.sql("ALTER TABLE outbox_relay.outbox ADD COLUMN mine int")
+    world.sql("GRANT EXECUTE ON FUNCTION outbox_relay.purge(boolean) TO PUBLIC")
+    world.sql("DROP TABLE outbox_relay.dead_letter")
+    before = schema_of(world)
+    said = migrate(world, "status", "--with", "messages", expect=78)
+    assert schema_of(world) == before, "status changed something"
+    for words in ("missing   outbox_relay_messages", "captured table app.orders: the trigger outbox_relay_insert is disabled",
+                  "captured table app.orders: the trigger outbox_relay_delete is missing", "column reader.acknowledged is \"bigint\"",
+                  "column outbox.mine is not from these migrations", "function purge(", "table dead_letter is missing"):
+        assert words in said, said
+    assert "progress" not in said
+
+
+def test_status_knows_what_other_tools_made(world):
+    assert "nothing of it is there" in migrate(world, "status")
+    psql(world, file=SQL / "outbox.sql")
+    assert "there     outbox_relay_outbox  (not by migrate apply)" in migrate(world, "status")
+
+
+def test_down_asks_before_events_are_lost(world):
+    migrate(world, "apply", "--with", "outbox,publication")
+    assert "taken back     outbox_relay_publication" in migrate(world, "down")
+    said = migrate(world, "down", expect=64)
+    assert "events that are not delivered yet" in said and "--confirm outbox_relay_outbox" in said
+    assert world.value("SELECT count(*) FROM outbox_relay.outbox") == 0
+    migrate(world, "down", "--confirm", "outbox_relay_outbox")
+    assert world.value("SELECT count(*) FROM pg_namespace WHERE nspname = 'outbox_relay'") == 0
+
+
+def test_the_outbox_cannot_go_while_triggers_write_into_it(world):
+    migrate(world, "apply", "--capture", "app.orders")
+    said = psql(world, file=SQL / "outbox.down.sql", expect=3)
+    assert "[capture_in_use]" in said and "HINT" in said
+    world.sql("INSERT INTO app.orders (total) VALUES (1)")
+
+
+def test_a_missing_privilege_is_named_with_what_grants_it(world):
+    world.sql("CREATE ROLE plain_migrator LOGIN PASSWORD 'plain'")
+    try:
+        plain = world.config(database={"url": world.postgres.url(world.name, "plain_migrator", "plain")}, name="plain")
+        said = migrate(world, "apply", config=plain, expect=78)
+        assert "permission_denied" in said and "GRANT CREATE ON DATABASE" in said
+        world.sql(f"GRANT CREATE ON DATABASE {world.name} TO plain_migrator; GRANT USAGE ON SCHEMA app TO plain_migrator")
+        said = migrate(world, "apply", "--capture", "app.orders", config=plain, expect=78)
+        assert "capture_privilege_missing" in said and "GRANT TRIGGER ON app.orders TO plain_migrator;" in said
+        world.sql("GRANT TRIGGER ON app.orders TO plain_migrator")
+        migrate(world, "apply", "--capture", "app.orders", config=plain)  # no superuser, no owner of the table
+        world.sql("INSERT INTO app.orders (total) VALUES (1)")
+        assert world.value("SELECT count(*) FROM outbox_relay.outbox") == 1
+    finally:
+        world.sql("DROP OWNED BY plain_migrator CASCADE; DROP ROLE plain_migrator")
+
+
+def test_a_role_that_does_not_exist_is_named(world):
+    said = migrate(world, "apply", "--with", "outbox", "--app-role", "no such role", expect=78)
+    assert "role_missing" in said and 'CREATE ROLE "no such role"' in said
+
+
+def test_a_killed_migration_leaves_nothing_half_done_and_can_be_run_again(world):
+    """The process dies while it waits for a table, with the migrations before that done."""
+    blocker = world.postgres.connect(world.name)
+    blocker.autocommit = False
+    blocker.cursor().execute("LOCK TABLE app.orders IN ROW EXCLUSIVE MODE")
+    config = world.owner_config()
+    process = processes.start([BINARY, "migrate", "apply", "-c", config, "--capture", "app.orders"], stdout=subprocess.DEVNULL)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'outbox-relay migrate%%' AND query LIKE '%%outbox_relay.capture(%%'"
+    wait_for(lambda: world.value(waiting), "the migration to reach the locked table")
+    process.kill()
+    process.wait(10)
+    wait_for(lambda: not world.value(waiting), "the server to end the session of the dead process")
+    assert world.value("SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'outbox_relay%%'") == 0
+    assert world.value("SELECT count(*) FROM outbox_relay.captured") == 0
+    assert [r[0] for r in world.sql("SELECT name FROM outbox_relay.migration ORDER BY number")] == \
+        ["outbox_relay_outbox", "outbox_relay_capture"]
+    blocker.rollback()
+    said = migrate(world, "apply", "--capture", "app.orders")
+    assert "applied        outbox_relay_capture_app_orders" in said and said.count("already there") == 2
+
+
+def test_a_table_that_stays_locked_is_given_up_with_what_to_do(world):
+    psql(world, file=SQL / "outbox.sql")
+    psql(world, file=SQL / "capture.sql")
+    blocker = world.postgres.connect(world.name)
+    blocker.autocommit = False
+    blocker.cursor().execute("LOCK TABLE app.orders IN ROW EXCLUSIVE MODE")
+    said = psql(world, file=SQL / "capture_table.sql", table="app.orders", options="{}", expect=3)
+    assert "[lock_unavailable]" in said and "pg_stat_activity" in said
+    blocker.rollback()
+
+
+def test_two_processes_at_once_make_it_once(world):
+    results = []
+    def one():
+        results.append(migrate(world, "apply", *EVERYTHING))
+    config = world.owner_config()  # written before the threads do the same
+    assert config.exists()
+    threads = [threading.Thread(target=one) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(result.count("applied  ") for result in results) == 9, results
+
+
+def test_no_writer_fails_or_waits_a_second_while_migrations_come_and_go(world):
+    """Eight writers on the tables in question, among them transactions that stay open for a while."""
+    stop, waits, failures = threading.Event(), [], []
+
+    def write(number):
+        connection = world.postgres.connect(world.name)
+        connection.autocommit = False
+        try:
+            with connection.cursor() as cursor:
+                while not stop.is_set():
+                    for statement in ("INSERT INTO app.orders (total, note) VALUES (1, 'x')",
+                                      "INSERT INTO app.outbox (aggregatetype, aggregateid) VALUES ('order', '1')",
+                                      f"UPDATE app.orders SET total = total + 1 WHERE id % 8 = {number} AND id > (SELECT max(id) - 50 FROM app.orders)"):
+                        begun = time.monotonic()
+                        cursor.execute(statement)
+                        waits.append(time.monotonic() - begun)
+                    time.sleep(0.4 if number == 0 else 0.005)
+                    connection.commit()
+        except Exception as error:  # any failure of a writer is what must not be
+            failures.append(error)
+        finally:
+            connection.close()
+
+    writers = [threading.Thread(target=write, args=(n,)) for n in range(8)]
+    for writer in writers:
+        writer.start()
+    try:
+        for _ in range(3):
+            migrate(world, "apply", *EVERYTHING)
+            time.sleep(0.5)
+            migrate(world, "down", "--all", "--confirm", "outbox_relay_store")
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
+    assert not failures, failures
+    assert len(waits) > 1000 and max(waits) < 1.0, f"{len(waits)} statements, the longest took {max(waits):.2f} s"
+
+
+def test_a_large_outbox_gets_its_index_by_hand(world):
+    world.sql("INSERT INTO app.outbox (payload) SELECT jsonb_build_object('x', repeat(md5(g::text), 30)) FROM generate_series(1, 70000) g")
+    filler = world.value("SELECT pg_relation_size('app.outbox')")
+    assert filler > 64 << 20
+    said = migrate(world, "apply", "--outbox", "app.outbox", expect=78)
+    assert "outbox_index_by_hand" in said and "applied        outbox_relay_columns_app_outbox" in said
+    statement = said.split("run outside of any transaction: ")[1].split(";")[0]
+    world.sql(statement)
+    assert "applied        outbox_relay_index_app_outbox" in migrate(world, "apply", "--outbox", "app.outbox")
+
+
+def test_the_columns_of_an_existing_outbox_rewrite_nothing_and_leave_old_rows_without_number(world):
+    file = world.value("SELECT pg_relation_filenode('app.outbox')")
+    migrate(world, "apply", "--outbox", "app.outbox")
+    world.sql("INSERT INTO app.outbox (aggregatetype) SELECT 'x' FROM generate_series(1, 3)")
+    assert world.value("SELECT pg_relation_filenode('app.outbox')") == file
+    assert world.sql("SELECT relay_id, relay_xid IS NULL FROM app.outbox ORDER BY relay_id NULLS FIRST") == \
+        [(None, True), (1, False), (2, False), (3, False)]
+
+
+def test_the_applications_role_needs_no_right_for_the_columns(world):
+    world.sql("CREATE ROLE plain_writer; GRANT USAGE ON SCHEMA app TO plain_writer; GRANT INSERT ON app.outbox TO plain_writer")
+    try:
+        migrate(world, "apply", "--outbox", "app.outbox")
+        world.sql("SET ROLE plain_writer; INSERT INTO app.outbox (aggregatetype) VALUES ('x')")
+    finally:
+        world.sql("DROP OWNED BY plain_writer; DROP ROLE plain_writer")
+
+
+# ---- the outbox
+
+
+def purge(world, slot_only=False):
+    return dict(world.sql("SELECT * FROM outbox_relay.purge(%s)", (slot_only,)))
+
+
+@pytest.fixture
+def ring(world):
+    """The outbox with 100 rows in each partition."""
+    psql(world, file=SQL / "outbox.sql")
+    for number in (0, 1, 2, 3, 4, 5, 77):
+        world.sql(f"INSERT INTO outbox_relay.outbox (ring, aggregatetype, aggregateid, type) SELECT {number}, 'a', g, 't' FROM generate_series(1, 100) g")
+    return world
+
+
+def test_purge_empties_what_every_reader_has_acknowledged_and_nothing_else(ring):
+    assert purge(ring) == {}, "without a reader nobody has read anything"
+    ring.sql("INSERT INTO outbox_relay.reader VALUES ('one', 350), ('two', 700)")
+    said = purge(ring)
+    current = {name for name, outcome in said.items() if outcome == "current"}
+    assert len(current) == 1
+    for number, name in enumerate([f"outbox_{n}" for n in range(6)] + ["outbox_rest"]):
+        if name not in current:
+            assert said[name] == ("emptied" if number < 3 else "not delivered yet"), said
+    left = {row[0] for row in ring.sql("SELECT relay_id FROM outbox_relay.outbox")}
+    assert set(range(301, 701)) <= left, "a row that one reader has not acknowledged is gone"
+    ring.sql("UPDATE outbox_relay.reader SET acknowledged = 700")
+    assert set(purge(ring).values()) == {"current", "emptied", "empty"}
+
+
+def test_purge_never_waits_for_anybody(ring):
+    ring.sql("INSERT INTO outbox_relay.reader VALUES ('one', 700)")
+    reader = ring.postgres.connect(ring.name)
+    reader.autocommit = False
+    reader.cursor().execute("SELECT count(*) FROM outbox_relay.outbox")
+    begun = time.monotonic()
+    assert set(purge(ring).values()) == {"current", "in use"}
+    assert time.monotonic() - begun < 5
+    reader.rollback()
+
+
+def test_purge_for_slots_wants_a_slot(ring):
+    import psycopg2
+
+    with pytest.raises(psycopg2.Error, match="slot_missing"):
+        purge(ring, slot_only=True)
+    ring.sql(f"SELECT pg_create_logical_replication_slot('{ring.slot}', 'pgoutput')")
+    assert set(purge(ring, slot_only=True).values()) == {"current", "emptied"}
+
+
+def test_a_row_of_a_transaction_that_is_open_during_purge_is_never_lost(ring):
+    ring.sql("INSERT INTO outbox_relay.reader VALUES ('one', 9000)")
+    writers = []
+    for number in (0, 1, 2, 3, 4, 5, 99):
+        writer = ring.postgres.connect(ring.name)
+        writer.autocommit = False
+        writer.cursor().execute(f"INSERT INTO outbox_relay.outbox (ring, aggregatetype, aggregateid, type) VALUES ({number}, 'kept', 'k', 't')")
+        writers.append(writer)
+    assert set(purge(ring).values()) <= {"current", "in use", "empty"}
+    for writer in writers:
+        writer.commit()
+    assert ring.value("SELECT count(*) FROM outbox_relay.outbox WHERE aggregatetype = 'kept'") == 7
+
+
+def test_emit_needs_execute_and_nothing_else(world):
+    world.sql("CREATE ROLE plain_caller LOGIN PASSWORD 'plain'")
+    try:
+        migrate(world, "apply", "--with", "outbox,messages", "--app-role", "plain_caller")
+        connection = world.postgres.connect(world.name, "plain_caller", "plain")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT outbox_relay.emit('order', '17', 'placed', '{\"n\": 1}')")
+            cursor.execute("SELECT outbox_relay.emit_message('order', '17', 'placed', '{\"n\": 1}')")
+            cursor.execute("INSERT INTO outbox_relay.outbox (aggregatetype, aggregateid, type) VALUES ('order', '17', 'paid')")
+            for refused in ("SELECT * FROM outbox_relay.outbox", "SELECT outbox_relay.purge()", "DELETE FROM outbox_relay.outbox",
+                            "INSERT INTO outbox_relay.outbox (ring, aggregatetype, aggregateid, type) VALUES (1, 'o', '1', 't')"):
+                with pytest.raises(Exception, match="permission denied"):
+                    cursor.execute(refused)
+        connection.close()
+        assert world.sql("SELECT aggregatetype, aggregateid, type FROM outbox_relay.outbox ORDER BY relay_id") == \
+            [("order", "17", "placed"), ("order", "17", "paid")]
+    finally:
+        world.sql("DROP OWNED BY plain_caller; DROP ROLE plain_caller")
