@@ -19,7 +19,7 @@ packages_run=(
   nlohmann-json3-dev libsimdjson-dev
   postgresql-15 openjdk-17-jre-headless ca-certificates-java maven
 )
-packages_test=(doctest-dev ccache python3-pytest python3-pytest-xdist python3-pytest-timeout python3-psycopg2 openssl xz-utils
+packages_test=(doctest-dev ccache python3-pytest python3-pytest-xdist python3-pytest-timeout python3-psycopg2 python3-pip openssl xz-utils
   python3-django alembic ruby-activerecord ruby-pg)
 packages_fuzz=(clang libclang-rt-14-dev)
 
@@ -108,7 +108,7 @@ main() {
     *" test "*)
       java_fetch_jars "$java_scram_kafka_version"
       java_fetch_migrations
-      for major in "${!postgres_maven_versions[@]}"; do postgres_fetch "$major"; done
+      for major in "${!postgres_versions[@]}"; do postgres_fetch "$major"; done
       ;;
   esac
 }

@@ -31,7 +31,7 @@ class Examination {
   }
 
   Result<void> ask() {
-    if (const auto too_old = version_problems(sql_.server_version(), config_.messages.has_value()); !too_old.empty()) {
+    if (const auto too_old = version_problems(config_, sql_.server_version()); !too_old.empty()) {
       add(too_old);
       return {};
     }
@@ -54,7 +54,10 @@ class Examination {
 
   Result<void> ask_limits() {
     RELAY_ASSIGN(const auto settings, settings_facts(sql_));
-    add(limit_findings(config_, settings, slot_.has_value()));
+    add(limit_findings(config_, server_, settings, slot_.has_value()));
+    RELAY_ASSIGN(const auto wal, wal_facts(sql_));
+    add(wal_findings(config_, settings, wal));
+    if (config_.failover) add(failover_findings(config_, server_, settings, slot_ ? &*slot_ : nullptr));
     RELAY_ASSIGN(const auto open, open_transactions(sql_));
     add(transaction_findings(server_, open, settings.may_see_sessions));
     return {};

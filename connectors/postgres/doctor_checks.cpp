@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::int64_t kShortSenderTimeoutMs = 10'000;
 constexpr std::int64_t kLongOpenSeconds = 3'600;
+constexpr std::int64_t kShortOutageSeconds = 4 * 3'600;
 
 Finding ok(std::string code, std::string subject, std::string message) {
   return {Severity::ok, std::move(code), std::move(subject), std::move(message), {}};
@@ -22,12 +23,11 @@ std::string used(std::int64_t in_use, std::int64_t most) {
   return std::to_string(in_use) + " of " + std::to_string(most) + " in use";
 }
 
-Finding headroom(const char* setting, std::int64_t in_use, std::int64_t most, bool needs_one) {
+Finding headroom(const ServerFacts& server, const char* setting, std::int64_t in_use, std::int64_t most, bool needs_one) {
   if (!needs_one || in_use < most) return ok(setting, setting, std::string(setting) + ": " + used(in_use, most));
   return {Severity::error, std::string(setting) + "_exhausted", setting,
           std::string(setting) + ": " + used(in_use, most) + "; this pipeline needs one more",
-          "ALTER SYSTEM SET " + std::string(setting) + " = " + std::to_string(most + 10) +
-              ";   -- then restart PostgreSQL"};
+          setting_fix(server, setting, std::to_string(most + 10), true)};
 }
 
 std::string type_of(const TableFacts& table, const std::string& column) {
@@ -78,17 +78,18 @@ Findings connection_findings(const ServerFacts& server, const ConnectionFacts& c
   return out;
 }
 
-Findings limit_findings(const SlotSourceConfig& config, const SettingsFacts& s, bool slot_exists) {
+Findings limit_findings(const SlotSourceConfig& config, const ServerFacts& server, const SettingsFacts& s,
+                        bool slot_exists) {
   Findings out;
-  out.push_back(headroom("max_replication_slots", s.used_slots, s.max_replication_slots, !slot_exists));
-  out.push_back(headroom("max_wal_senders", s.used_wal_senders, s.max_wal_senders, !slot_exists));
+  out.push_back(headroom(server, "max_replication_slots", s.used_slots, s.max_replication_slots, !slot_exists));
+  out.push_back(headroom(server, "max_wal_senders", s.used_wal_senders, s.max_wal_senders, !slot_exists));
   if (s.max_slot_wal_keep_bytes < 0)
     out.push_back(
         {Severity::warning, "max_slot_wal_keep_size_unlimited", "max_slot_wal_keep_size",
          "max_slot_wal_keep_size is -1: the disk is not protected while the relay is stopped or its sink is down, "
          "since the slot " +
              quote_identifier(config.slot) + " keeps WAL without limit",
-         "ALTER SYSTEM SET max_slot_wal_keep_size = '20GB'; SELECT pg_reload_conf();"});
+         setting_fix(server, "max_slot_wal_keep_size", "20480", false)});
   else
     out.push_back(ok("max_slot_wal_keep_size", "max_slot_wal_keep_size",
                      "max_slot_wal_keep_size is " + readable_bytes(s.max_slot_wal_keep_bytes) +
@@ -97,18 +98,18 @@ Findings limit_findings(const SlotSourceConfig& config, const SettingsFacts& s, 
     out.push_back({Severity::warning, "idle_replication_slot_timeout_set", "idle_replication_slot_timeout",
                    "idle_replication_slot_timeout is " + readable_seconds(s.idle_slot_timeout_ms / 1'000) +
                        ": a slot that nobody reads for so long is lost, for instance between two runs of drain",
-                   "ALTER SYSTEM SET idle_replication_slot_timeout = 0; SELECT pg_reload_conf();"});
+                   setting_fix(server, "idle_replication_slot_timeout", "0", false)});
   if (s.wal_sender_timeout_ms == 0)
     out.push_back(
         {Severity::note, "wal_sender_timeout_off", "wal_sender_timeout",
          "wal_sender_timeout is 0: after a network cut the server keeps the slot for a vanished relay until TCP "
          "notices, and no other instance can take over before",
-         "ALTER SYSTEM SET wal_sender_timeout = '60s'; SELECT pg_reload_conf();"});
+         setting_fix(server, "wal_sender_timeout", "60000", false)});
   else if (s.wal_sender_timeout_ms < kShortSenderTimeoutMs)
     out.push_back({Severity::note, "wal_sender_timeout_short", "wal_sender_timeout",
                    "wal_sender_timeout is " + std::to_string(s.wal_sender_timeout_ms) +
                        " ms: short pauses of network or host will cost a reconnect",
-                   "ALTER SYSTEM SET wal_sender_timeout = '60s'; SELECT pg_reload_conf();"});
+                   setting_fix(server, "wal_sender_timeout", "60000", false)});
   return out;
 }
 
@@ -127,6 +128,37 @@ Finding capture_finding(const TableCapture& capture, const TableFacts& table) {
 }
 
 }  // namespace
+
+Findings wal_findings(const SlotSourceConfig& config, const SettingsFacts& s, const WalFacts& wal) {
+  const auto rate = std::max(wal.bytes_per_second, wal.average);
+  auto text = "the server writes " + readable_bytes(wal.bytes_per_second * 3'600) + " of WAL per hour at this moment";
+  if (wal.average_seconds > 0)
+    text += ", " + readable_bytes(wal.average * 3'600) + " on average over the last " + readable_seconds(wal.average_seconds);
+  if (s.max_slot_wal_keep_bytes < 0 || rate == 0) return {ok("wal_rate", "WAL", text)};
+  const auto lasts = s.max_slot_wal_keep_bytes / rate;
+  text += "; at the higher of the two, max_slot_wal_keep_size is reached " + readable_seconds(lasts) +
+          " after the relay or its sink stops, and the slot is lost";
+  if (lasts >= kShortOutageSeconds) return {ok("wal_rate", "WAL", text)};
+  return {{Severity::warning, "wal_limit_short", "slot " + config.slot, text,
+           "raise max_slot_wal_keep_size to what the disk can spare"}};
+}
+
+Findings failover_findings(const SlotSourceConfig& config, const ServerFacts& server, const SettingsFacts& s,
+                           const SlotFacts* slot) {
+  Findings out;
+  const auto subject = "slot " + config.slot;
+  if (s.synchronized_standby_slots.empty())
+    out.push_back({Severity::warning, "synchronized_standby_slots_unset", "synchronized_standby_slots",
+                   "synchronized_standby_slots is empty: events may be delivered before a standby has their transactions, and "
+                   "after a failover to it consumers hold events that the new primary never had (the relay then refuses: "
+                   "timeline_diverged)",
+                   setting_fix(server, "synchronized_standby_slots", "STANDBY_SLOT", false)});
+  if (slot && !slot->failover)
+    out.push_back({Severity::note, "slot_failover_pending", subject,
+                   "the slot is not synchronised to standbys yet; the relay changes that at its next start", ""});
+  if (out.empty()) out.push_back(ok("slot_failover", subject, "a promoted standby has the slot, as far as it is synchronised"));
+  return out;
+}
 
 Findings table_findings(const SlotSourceConfig& config, const std::vector<TableFacts>& tables) {
   Findings out;

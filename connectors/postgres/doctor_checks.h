@@ -12,7 +12,13 @@
 namespace relay::connectors::postgres {
 
 Findings connection_findings(const ServerFacts& server, const ConnectionFacts& connection);
-Findings limit_findings(const SlotSourceConfig& config, const SettingsFacts& settings, bool slot_exists);
+Findings limit_findings(const SlotSourceConfig& config, const ServerFacts& server, const SettingsFacts& settings,
+                        bool slot_exists);
+// How long a stopped relay may stay away before the slot's limit is reached.
+Findings wal_findings(const SlotSourceConfig& config, const SettingsFacts& settings, const WalFacts& wal);
+// With `failover`. `slot` null: there is none yet.
+Findings failover_findings(const SlotSourceConfig& config, const ServerFacts& server, const SettingsFacts& settings,
+                           const SlotFacts* slot);
 Findings table_findings(const SlotSourceConfig& config, const std::vector<TableFacts>& tables);
 Findings publication_findings(const SlotSourceConfig& config, const std::vector<TableFacts>& tables,
                               const PublicationFacts& publication);

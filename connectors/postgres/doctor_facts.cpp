@@ -53,7 +53,8 @@ SELECT current_setting('max_replication_slots'), (SELECT count(*) FROM pg_replic
        (SELECT unit FROM pg_settings WHERE name = 'wal_sender_timeout'),
        (SELECT setting FROM pg_settings WHERE name = 'idle_replication_slot_timeout'),
        (SELECT unit FROM pg_settings WHERE name = 'idle_replication_slot_timeout'),
-       pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'))",
+       pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'),
+       (SELECT setting FROM pg_settings WHERE name = 'synchronized_standby_slots'))",
                                           {}, "ask for the server's limits"));
   const auto& row = rows.front();
   SettingsFacts f;
@@ -66,6 +67,30 @@ SELECT current_setting('max_replication_slots'), (SELECT count(*) FROM pg_replic
   f.wal_sender_timeout_ms = milliseconds(row[5], row[6]);
   f.idle_slot_timeout_ms = milliseconds(row[7], row[8]);
   f.may_see_sessions = is_true(row[9]);
+  f.synchronized_standby_slots = text(row[10]);
+  return f;
+}
+
+Result<WalFacts> wal_facts(SqlSession& sql) {
+  const auto place = [&]() -> Result<std::pair<std::int64_t, std::int64_t>> {
+    RELAY_ASSIGN(const auto rows,
+                 sql.query("SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint, "
+                           "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+                           {}, "measure how fast the server writes WAL"));
+    return std::pair{number(rows.front()[0]), number(rows.front()[1])};
+  };
+  RELAY_ASSIGN(const auto before, place());
+  RELAY_TRY(sql.query("SELECT pg_sleep(1)", {}, "measure how fast the server writes WAL"));
+  RELAY_ASSIGN(const auto after, place());
+  WalFacts f;
+  f.bytes_per_second = (after.first - before.first) * 1'000 / std::max<std::int64_t>(1, after.second - before.second);
+  if (sql.server_version() < 140000) return f;
+  RELAY_ASSIGN(const auto rows, sql.query("SELECT wal_bytes::bigint, extract(epoch FROM clock_timestamp() - stats_reset)::bigint "
+                                          "FROM pg_stat_wal",
+                                          {}, "look at the server's WAL statistics"));
+  if (rows.empty()) return f;
+  f.average_seconds = number(rows.front()[1]);
+  if (f.average_seconds > 0) f.average = number(rows.front()[0]) / f.average_seconds;
   return f;
 }
 

@@ -26,6 +26,14 @@ struct SettingsFacts {
   std::int64_t wal_sender_timeout_ms = 0;     // 0: none
   std::int64_t idle_slot_timeout_ms = 0;      // 0: none, or before 18
   bool may_see_sessions = false;              // member of pg_read_all_stats
+  std::string synchronized_standby_slots;     // empty: none, or before 17
+};
+
+// How fast the server writes WAL.
+struct WalFacts {
+  std::int64_t bytes_per_second = 0;  // measured just now, over about a second
+  std::int64_t average = 0;           // since the statistics were reset; 0: not known (before 14)
+  std::int64_t average_seconds = 0;   // how long that is
 };
 
 // A transaction that wrote something and is still open, anywhere in the cluster: a slot cannot let go of WAL since it
@@ -47,6 +55,8 @@ struct StoreFacts {
 
 Result<ConnectionFacts> connection_facts(SqlSession& sql);
 Result<SettingsFacts> settings_facts(SqlSession& sql);
+// Waits for a second.
+Result<WalFacts> wal_facts(SqlSession& sql);
 // Open for more than a minute, the oldest first, ten at most.
 Result<std::vector<OpenTransaction>> open_transactions(SqlSession& sql);
 Result<StoreFacts> store_facts(SqlSession& sql);

@@ -201,7 +201,7 @@ Result<std::vector<TimelineSwitch>> ReplicationSession::timeline_history(std::ui
   return parse_timeline_history(cell(result.get(), 1));
 }
 
-Result<CreatedSlot> ReplicationSession::create_slot(const std::string& slot, Waker& waker,
+Result<CreatedSlot> ReplicationSession::create_slot(const std::string& slot, bool failover, Waker& waker,
                                                     const std::atomic<bool>& given_up, const Logger& log) {
   auto next_notice = kCreationNotice;
   const auto idle = [&](Millis waited) -> Result<void> {
@@ -216,8 +216,9 @@ Result<CreatedSlot> ReplicationSession::create_slot(const std::string& slot, Wak
     return {};
   };
   // The short form, without options, exports the snapshot on every version from 13 to 18.
+  const std::string options = failover ? " (SNAPSHOT 'export', FAILOVER)" : "";
   RELAY_ASSIGN(const auto result,
-               impl_->command("CREATE_REPLICATION_SLOT " + quote_identifier(slot) + " LOGICAL pgoutput",
+               impl_->command("CREATE_REPLICATION_SLOT " + quote_identifier(slot) + " LOGICAL pgoutput" + options,
                               "create the slot " + slot, std::nullopt, idle));
   CreatedSlot created;
   created.consistent_point = parse_lsn(cell(result.get(), 1)).value_or(Lsn{});
@@ -227,6 +228,12 @@ Result<CreatedSlot> ReplicationSession::create_slot(const std::string& slot, Wak
                 "creating slot " + slot + ": the answer names no consistent point or snapshot",
                 "connect directly to the primary, not through a proxy");
   return created;
+}
+
+Result<void> ReplicationSession::enable_failover(const std::string& slot) {
+  RELAY_TRY(impl_->command("ALTER_REPLICATION_SLOT " + quote_identifier(slot) + " (FAILOVER)",
+                           "have the slot " + slot + " synchronised to standbys"));
+  return {};
 }
 
 Result<void> ReplicationSession::drop_slot(const std::string& slot) {

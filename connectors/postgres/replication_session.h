@@ -41,8 +41,10 @@ class ReplicationSession {
   // Waits, as the server does, for every transaction that is open in the database to end, and says so in the log.
   // `given_up`, set before the waker is woken, ends the wait with code creation_interrupted (transient); the server then
   // still works on the slot, and the caller cancels its backend.
-  Result<CreatedSlot> create_slot(const std::string& slot, Waker& waker, const std::atomic<bool>& given_up,
+  Result<CreatedSlot> create_slot(const std::string& slot, bool failover, Waker& waker, const std::atomic<bool>& given_up,
                                   const Logger& log);
+  // Marks a slot that nobody reads for synchronisation to standbys (17 and later).
+  Result<void> enable_failover(const std::string& slot);
   Result<void> drop_slot(const std::string& slot);  // fine when there is none; kind busy when somebody reads it
 
   // From the slot's own position. Kind busy, code slot_active, when somebody else reads it.

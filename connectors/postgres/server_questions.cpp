@@ -49,7 +49,7 @@ SourceState state_of(const SlotSourceConfig& config, const ServerFacts& server, 
 }  // namespace
 
 Result<SourceState> inspect_server(SqlSession& sql, const SlotSourceConfig& config) {
-  RELAY_TRY(refuse_first(version_problems(sql.server_version(), config.messages.has_value())));
+  RELAY_TRY(refuse_first(version_problems(config, sql.server_version())));
   RELAY_ASSIGN(const auto server, server_facts(sql));
   RELAY_TRY(refuse_first(server_problems(server)));
   RELAY_ASSIGN(const auto facts, table_facts(sql, config));

@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kOldestVersion = 130000;
 constexpr int kOldestWithMessages = 140000;
+constexpr int kOldestWithFailover = 170000;
 
 bool contains(const std::vector<std::string>& items, std::string_view item) {
   return std::find(items.begin(), items.end(), item) != items.end();
@@ -190,8 +191,13 @@ bool is_published(const PublicationFacts& publication, const TableFacts& table) 
          std::all_of(leaves.begin(), leaves.end(), [&](auto oid) { return publication.tables.contains(oid); });
 }
 
-Problems version_problems(int server_version, bool with_messages) {
-  if (server_version >= kOldestVersion && server_version < kOldestWithMessages && with_messages)
+Problems version_problems(const SlotSourceConfig& config, int server_version) {
+  if (server_version >= kOldestVersion && server_version < kOldestWithFailover && config.failover)
+    return {{ErrorKind::fatal, "failover_unsupported", "server",
+             "the server is PostgreSQL " + std::to_string(server_version / 10000) +
+                 ", which does not synchronise slots to standbys; source.failover needs 17 or later",
+             "upgrade the server, or remove", "pipelines." + config.pipeline + ".source.failover: true"}};
+  if (server_version >= kOldestVersion && server_version < kOldestWithMessages && config.messages)
     return {{ErrorKind::fatal, "messages_unsupported", "server",
              "the server is PostgreSQL " + std::to_string(server_version / 10000) +
                  ", whose pgoutput sends no logical messages; source.messages needs 14 or later",

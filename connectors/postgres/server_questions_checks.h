@@ -25,7 +25,7 @@ struct Problem {
 using Problems = std::vector<Problem>;
 
 // All other questions need 13 already.
-Problems version_problems(int server_version, bool with_messages);
+Problems version_problems(const SlotSourceConfig& config, int server_version);
 Problems server_problems(const ServerFacts& server);
 Problems table_problems(const SlotSourceConfig& config, const TablesFacts& facts, const PublicationFacts* publication);
 // `publication` null: there is none. `slot_exists`: a publication that is made after the slot comes too late for it.

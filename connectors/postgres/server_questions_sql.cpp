@@ -53,6 +53,27 @@ std::string wal_level_fix(const ServerFacts& server) {
   return "ALTER SYSTEM SET wal_level = 'logical';   -- then restart PostgreSQL";
 }
 
+std::string setting_fix(const ServerFacts& server, const std::string& name, const std::string& value, bool needs_restart) {
+  switch (server.vendor) {
+    case Vendor::amazon_rds:
+      return "aws rds modify-db-parameter-group --db-parameter-group-name GROUP --parameters ParameterName=" + name +
+             ",ParameterValue=" + value + ",ApplyMethod=" +
+             (needs_restart ? "pending-reboot   # then: aws rds reboot-db-instance --db-instance-identifier INSTANCE"
+                            : "immediate");
+    case Vendor::google_cloud_sql:
+      return "gcloud sql instances patch INSTANCE --database-flags=" + name + '=' + value +
+             "   # name the flags that are set already too";
+    case Vendor::azure:
+      return "az postgres flexible-server parameter set --resource-group GROUP --server-name SERVER --name " + name +
+             " --value " + value +
+             (needs_restart ? "   # then: az postgres flexible-server restart --resource-group GROUP --name SERVER" : "");
+    case Vendor::plain:
+      break;
+  }
+  return "ALTER SYSTEM SET " + name + " = '" + value + "';" +
+         (needs_restart ? "   -- then restart PostgreSQL" : " SELECT pg_reload_conf();");
+}
+
 std::string add_to_publication_sql(const SlotSourceConfig& config, const TableFacts& t) {
   return "ALTER PUBLICATION " + quote_identifier(config.publication) + " ADD TABLE " + table_of(t) + ';';
 }
@@ -95,7 +116,8 @@ std::string publication_sql(const SlotSourceConfig& config, const std::vector<Ou
 }
 
 std::string slot_sql(const SlotSourceConfig& config) {
-  return "SELECT pg_create_logical_replication_slot(" + quote_literal(config.slot) + ", 'pgoutput');";
+  return "SELECT pg_create_logical_replication_slot(" + quote_literal(config.slot) + ", 'pgoutput'" +
+         (config.failover ? ", failover => true);" : ");");
 }
 
 std::string stream_fingerprint(const SlotSourceConfig& config) {

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "connectors/postgres/server_questions.h"
+#include "connectors/postgres/server_questions_facts.h"
 #include "relay/base/assert.h"
 
 namespace relay::connectors::postgres {
@@ -70,6 +71,7 @@ Result<void> SlotSource::identify() {
 Result<void> SlotSource::acquire(AcquireFor what) {
   RELAY_ASSERT(now_.sql && now_.session && !now_.streaming);
   if (what == AcquireFor::creation) return lock_pipeline_name();
+  if (config_.failover) RELAY_TRY(follow_failover_setting());
   RELAY_TRY(open_stream());
   log_.info("slot_acquired", "reading the slot",
             {{"slot", config_.slot},
@@ -96,6 +98,15 @@ Result<void> SlotSource::open_stream() {
   now_.status_due = now;
   now_.publication_due = now + std::chrono::seconds(30);
   silence_.listen_from(now);
+  return {};
+}
+
+// A slot from before the setting; only while nobody reads it.
+Result<void> SlotSource::follow_failover_setting() {
+  RELAY_ASSIGN(const auto slot, slot_facts(*now_.sql, config_.slot));
+  if (!slot || slot->failover) return {};
+  RELAY_TRY(now_.session->enable_failover(config_.slot));
+  log_.info("slot_failover_enabled", "the slot is synchronised to standbys from now on", {{"slot", config_.slot}});
   return {};
 }
 
@@ -142,7 +153,7 @@ Result<StartPoint> SlotSource::create() {
 }
 
 Result<CreatedSlot> SlotSource::create_slot() {
-  auto created = now_.session->create_slot(config_.slot, waker_, given_up_, log_);
+  auto created = now_.session->create_slot(config_.slot, config_.failover, waker_, given_up_, log_);
   if (created || created.error().code != "creation_interrupted") return created;
   // Left alone, the server would go on waiting, and then keep a slot that nobody knows of.
   const auto cancelled =

@@ -48,6 +48,7 @@ class SlotSource final : public Source {
   Result<void> lock_pipeline_name();
   Result<CreatedSlot> create_slot();
   Result<void> open_stream();
+  Result<void> follow_failover_setting();
   Result<void> note_slot_facts();
 
   // The stream and the initial read.

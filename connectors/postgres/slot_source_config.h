@@ -36,6 +36,7 @@ struct SlotSourceConfig {
   bool create_publication = false;
   bool create_slot = false;
   bool create_tables = false;
+  bool failover = false;  // the slot is synchronised to standbys (17 and later)
   SnapshotMode snapshot = SnapshotMode::unset;
   std::vector<std::string> snapshot_order_by;  // columns; empty: the key
   OnChangedRow on_changed_row = OnChangedRow::refuse;

@@ -128,6 +128,9 @@ std::vector<FieldSpec> slot_source_fields() {
            text("", "").one_of({"publication", "slot", "tables"}))
           .defaults("[]")
           .for_example("[publication, slot]"),
+      boolean("failover", "Has the slot synchronised to standbys, so that the relay goes on with a promoted one. PostgreSQL 17 or "
+                          "newer; the README of connectors/postgres says what the servers need for it.")
+          .defaults("false"),
       snapshot_spec(),
       outbox_spec(),
       tables_field(),
@@ -195,6 +198,7 @@ SlotSourceConfig slot_source_config(const BuildContext& context) {
   out.create_publication = contains(create, "publication");
   out.create_slot = contains(create, "slot");
   out.create_tables = contains(create, "tables");
+  out.failover = part["failover"].as_bool();
   read_snapshot(part["snapshot"], out);
   read_outbox(part["outbox"], out);
   out.tables = table_captures(part["tables"]);

@@ -16,7 +16,7 @@ from rig import relay as relay_module  # noqa: E402
 from rig.audit import Audit, Broker  # noqa: E402
 from rig.kafka_proxy import KafkaProxy  # noqa: E402
 from rig.proxy import Proxy  # noqa: E402
-from rig.servers import Kafka, Postgres  # noqa: E402
+from rig.servers import Kafka, Postgres, servers_sh  # noqa: E402
 from rig.world import World  # noqa: E402
 
 
@@ -117,6 +117,21 @@ def own_postgres(session_directory):
     yield make
     for server in servers:
         server.remove()
+
+
+@pytest.fixture
+def own_directory(session_directory):
+    """make(): an empty directory that a server's user may enter; what runs in it is stopped afterwards."""
+    directories = []
+
+    def make():
+        directories.append(Path(tempfile.mkdtemp(prefix="own.", dir=session_directory)))
+        directories[-1].chmod(0o755)
+        return directories[-1]
+
+    yield make
+    for directory in directories:
+        servers_sh("down", directory)
 
 
 @pytest.fixture

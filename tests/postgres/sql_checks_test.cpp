@@ -7,7 +7,7 @@ TEST_CASE("a healthy database raises no problem") {
   const auto config = sql_config();
   const auto publication = sql_publication();
   const TablesFacts tables{{sql_table()}, {}};
-  CHECK(version_problems(130000, false).empty());
+  CHECK(version_problems(config, 130000).empty());
   CHECK(server_problems(sql_server()).empty());
   CHECK(table_problems(config, tables, &publication).empty());
   CHECK(publication_problems(config, tables.tables, &publication, true).empty());
@@ -16,14 +16,24 @@ TEST_CASE("a healthy database raises no problem") {
 }
 
 TEST_CASE("a server before 13 is refused with its version") {
-  const auto problems = version_problems(120022, true);
+  const auto problems = version_problems(sql_config(), 120022);
   REQUIRE(codes(problems) == Codes{"version_unsupported"});
   CHECK(problems[0].message.find("PostgreSQL 12") != std::string::npos);
 }
 
 TEST_CASE("messages need a server that sends them") {
-  CHECK(codes(version_problems(130000, true)) == Codes{"messages_unsupported"});
-  CHECK(version_problems(140000, true).empty());
+  auto config = sql_config();
+  config.messages = MessageSource{"outbox", false};
+  CHECK(codes(version_problems(config, 130000)) == Codes{"messages_unsupported"});
+  CHECK(version_problems(config, 140000).empty());
+}
+
+TEST_CASE("a slot that is to follow a failover needs a server that synchronises slots") {
+  auto config = sql_config();
+  config.failover = true;
+  CHECK(codes(version_problems(config, 160000)) == Codes{"failover_unsupported"});
+  CHECK(version_problems(config, 170000).empty());
+  CHECK(slot_sql(config) == "SELECT pg_create_logical_replication_slot('outbox_relay_orders', 'pgoutput', failover => true);");
 }
 
 TEST_CASE("a standby is a reason to wait, not to stop") {

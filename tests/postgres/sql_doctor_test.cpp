@@ -1,4 +1,5 @@
 #include "connectors/postgres/doctor_checks.h"
+#include "connectors/postgres/server_questions_sql.h"
 #include "tests/postgres/sql_facts.h"
 
 using namespace relay;
@@ -29,14 +30,14 @@ SettingsFacts good_settings() {
 
 TEST_CASE("doctor is content with good limits, and red when no slot or sender is left") {
   auto settings = good_settings();
-  CHECK(all_fine(limit_findings(sql_config(), settings, false)));
+  CHECK(all_fine(limit_findings(sql_config(), sql_server(), settings, false)));
   settings.used_slots = settings.used_wal_senders = 10;
-  CHECK(all_fine(limit_findings(sql_config(), settings, true)));
-  const auto findings = limit_findings(sql_config(), settings, false);
+  CHECK(all_fine(limit_findings(sql_config(), sql_server(), settings, true)));
+  const auto findings = limit_findings(sql_config(), sql_server(), settings, false);
   const auto* slots = find(findings, "max_replication_slots_exhausted");
   REQUIRE(slots);
   CHECK(slots->severity == Severity::error);
-  CHECK(slots->fix.find("ALTER SYSTEM SET max_replication_slots = 20;") == 0);
+  CHECK(slots->fix.find("ALTER SYSTEM SET max_replication_slots = '20';") == 0);
   CHECK(find(findings, "max_wal_senders_exhausted"));
 }
 
@@ -45,14 +46,14 @@ TEST_CASE("doctor warns of a disk that nothing protects and of slots that end by
   settings.max_slot_wal_keep_bytes = -1;
   settings.idle_slot_timeout_ms = 3'600'000;
   settings.wal_sender_timeout_ms = 0;
-  auto findings = limit_findings(sql_config(), settings, true);
+  auto findings = limit_findings(sql_config(), sql_server(), settings, true);
   REQUIRE(find(findings, "max_slot_wal_keep_size_unlimited"));
   CHECK(find(findings, "max_slot_wal_keep_size_unlimited")->severity == Severity::warning);
   REQUIRE(find(findings, "idle_replication_slot_timeout_set"));
   CHECK(find(findings, "idle_replication_slot_timeout_set")->message.find("60 min") != std::string::npos);
   CHECK(find(findings, "wal_sender_timeout_off"));
   settings.wal_sender_timeout_ms = 4'000;
-  CHECK(find(limit_findings(sql_config(), settings, true), "wal_sender_timeout_short"));
+  CHECK(find(limit_findings(sql_config(), sql_server(), settings, true), "wal_sender_timeout_short"));
 }
 
 TEST_CASE("doctor tells encryption, a Unix socket and a pooler apart") {
@@ -168,4 +169,43 @@ TEST_CASE("sizes and times read as a person would say them") {
   CHECK(readable_seconds(600) == "10 min");
   CHECK(readable_seconds(86'400) == "24 h");
   CHECK(readable_seconds(864'000) == "10 days");
+}
+
+TEST_CASE("the time until the slot's limit is told from the rate at which WAL is written") {
+  SettingsFacts settings;
+  settings.max_slot_wal_keep_bytes = std::int64_t{20} << 30;
+  WalFacts wal;
+  wal.bytes_per_second = 1 << 20;
+  CHECK(all_fine(wal_findings(sql_config(), settings, wal)));
+  wal.average = std::int64_t{10} << 20;
+  wal.average_seconds = 86'400;
+  const auto findings = wal_findings(sql_config(), settings, wal);
+  REQUIRE(find(findings, "wal_limit_short"));
+  CHECK(find(findings, "wal_limit_short")->message.find("is reached 34 min after") != std::string::npos);
+  settings.max_slot_wal_keep_bytes = -1;
+  CHECK(all_fine(wal_findings(sql_config(), settings, wal)));
+}
+
+TEST_CASE("a slot that is to follow a failover needs its standbys named") {
+  SettingsFacts settings;
+  auto slot = sql_slot();
+  const auto findings = failover_findings(sql_config(), sql_server(), settings, &slot);
+  CHECK(find(findings, "synchronized_standby_slots_unset"));
+  CHECK(find(findings, "slot_failover_pending"));
+  settings.synchronized_standby_slots = "standby_1";
+  slot.failover = true;
+  CHECK(all_fine(failover_findings(sql_config(), sql_server(), settings, &slot)));
+}
+
+TEST_CASE("a setting is changed in the way of whoever runs the server") {
+  auto server = sql_server();
+  CHECK(setting_fix(server, "max_slot_wal_keep_size", "20480", false) ==
+        "ALTER SYSTEM SET max_slot_wal_keep_size = '20480'; SELECT pg_reload_conf();");
+  CHECK(setting_fix(server, "max_wal_senders", "20", true) == "ALTER SYSTEM SET max_wal_senders = '20';   -- then restart PostgreSQL");
+  server.vendor = Vendor::amazon_rds;
+  CHECK(setting_fix(server, "a", "1", false).find("ParameterName=a,ParameterValue=1,ApplyMethod=immediate") != std::string::npos);
+  server.vendor = Vendor::google_cloud_sql;
+  CHECK(setting_fix(server, "a", "1", false).find("--database-flags=a=1") != std::string::npos);
+  server.vendor = Vendor::azure;
+  CHECK(setting_fix(server, "a", "1", true).find("--name a --value 1   # then: az postgres flexible-server restart") != std::string::npos);
 }
