@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import captures
 import dataset as datasets
 import measures
 import perf
@@ -14,7 +15,10 @@ from report import machine_facts, print_columns, say
 from usage import Failed
 from world import World
 
-PARTS = {"drain": measures.drain, "pipelines": measures.pipelines, "large": measures.large, "latency": measures.latency}
+PARTS = {
+    "drain": measures.drain, "pipelines": measures.pipelines, "large": measures.large,
+    "latency": measures.latency, "triggers": captures.triggers, "capture": captures.capture,
+}
 
 
 class Options(argparse.Namespace):
@@ -26,8 +30,16 @@ class Options(argparse.Namespace):
     def latency_seconds(self):
         return 10 if self.quick else 25
 
+    @property
+    def trigger_rows(self):
+        return 50_000 if self.quick else 200_000
+
+    @property
+    def trigger_seconds(self):
+        return 3 if self.quick else 8
+
     def runs_of(self, part):
-        usual = {"drain": 2 if self.quick else 5}.get(part, 1 if self.quick else 3)
+        usual = {"drain": 2 if self.quick else 5, "triggers": 2 if self.quick else 7}.get(part, 1 if self.quick else 3)
         return self.runs or usual
 
     def shared_dataset(self, world):

@@ -15,6 +15,7 @@ class Dataset:
     wal_end: str
     wal_bytes: int
     payload_bytes: int  # on average, as text
+    base: str = BASE_SLOT
 
     @property
     def messages(self):
@@ -23,7 +24,7 @@ class Dataset:
 
     def forget(self):
         """Without its slot, the WAL may go, and no later slot has to read through it."""
-        self.database.drop_slot(BASE_SLOT)
+        self.database.drop_slot(self.base)
 
 
 def _written(database, rows, transactions):
@@ -43,6 +44,15 @@ def small_transactions(database, rows, per_transaction=10):
     database.execute("CALL place_orders(%s, %s)", rows, per_transaction)
     database.execute("ALTER DATABASE " + database.name + " RESET synchronous_commit")
     return _written(database, rows, -(-rows // per_transaction))
+
+
+def captured(database, rows, base, per_statement=10):
+    """Rows of a plain table whose triggers make the events; each statement a transaction. The slot `base` exists."""
+    database.execute("ALTER DATABASE " + database.name + " SET synchronous_commit = off")
+    database.execute("CALL buy(%s, %s)", rows, per_statement)
+    database.execute("ALTER DATABASE " + database.name + " RESET synchronous_commit")
+    database.execute("CHECKPOINT")
+    return Dataset(database, rows, -(-rows // per_statement), database.wal_end(), 0, 0, base)
 
 
 def one_large_transaction(database, rows, neighbours=100):

@@ -69,8 +69,9 @@ class Relay:
 
     _numbers = count(1)
 
-    def __init__(self, world, pipelines=1, sink="kafka", partitions=4):
+    def __init__(self, world, pipelines=1, sink="kafka", partitions=4, source=None):
         self._world = world
+        self._source = source
         self.pipelines = pipelines
         self._sink = sink
         self._partitions = partitions
@@ -79,9 +80,9 @@ class Relay:
         self.title = f"outbox-relay drain {target}" if pipelines == 1 else f"{pipelines} pipelines in one process"
 
     def run(self, dataset):
-        run = RelayRun(self._world, dataset.database, f"{self._sink}{next(self._numbers)}", self.pipelines, self._sink)
+        run = RelayRun(self._world, dataset.database, f"{self._sink}{next(self._numbers)}", self.pipelines, self._sink, self._source)
         for slot in run.slots:
-            dataset.database.copy_slot(BASE_SLOT, slot)
+            dataset.database.copy_slot(dataset.base, slot)
         try:
             run.prepare(self._partitions)
             usage = self.drain(run)
@@ -101,8 +102,9 @@ class Relay:
 class RelayRun:
     """The configuration of one run and what it leaves on the broker. Its slots are made by whoever knows where they begin."""
 
-    def __init__(self, world, database, name, pipelines=1, sink="kafka"):
+    def __init__(self, world, database, name, pipelines=1, sink="kafka", source=None):
         self._world = world
+        self._source = source or {"snapshot": "never", "outbox": {"tables": ["public.outbox"]}}
         self._database = database
         self._sink = sink
         self.names = [f"bench_{name}_{n}" for n in range(1, pipelines + 1)]
@@ -119,8 +121,7 @@ class RelayRun:
             sink["create_topics"] = {"partitions": 1, "replication_factor": 1}
         else:
             sink = {"type": "file", "path": str(self._file(name))}
-        source = {"type": "slot", "snapshot": "never", "outbox": {"tables": ["public.outbox"]}}
-        return {"source": source, "policy": "none", "sink": sink}
+        return {"source": {"type": "slot", **self._source}, "policy": "none", "sink": sink}
 
     def _file(self, name):
         return self._world.work / f"{name}.jsonl"

@@ -59,6 +59,13 @@ class Report:
         self._rows.append(row)
         self._json["measured"][f"{rate}_per_second"] = {key: value.as_json() for key, value in series.items()}
 
+    def cost_line(self, title, key, series):
+        """What a write costs with and without triggers: seconds of one large statement, and single-row transactions per second."""
+        self._head = ["", "s for all rows", "us/row", "transactions/s", "others %"]
+        row = [title, series["seconds"].text("{:.2f}"), f"{series['per_row'].middle:.2f}", series["tps"].text(), f"{series['others'].middle:.0f}"]
+        self._rows.append(row)
+        self._json["measured"][key] = {name: value.as_json() for name, value in series.items()}
+
     def ratio(self, name, series, target=None):
         form = "{:,.0f}" if series.middle >= 1000 else "{:.2f}"
         self._figures.append((name, series.text(form), target.text(series.middle) if target else ""))
