@@ -66,8 +66,8 @@ BEGIN
       HINT = 'capture the tables behind it; views and foreign tables have no statement triggers with the changed rows';
   END IF;
   IF persistence <> 'p' THEN
-    RAISE EXCEPTION USING MESSAGE = '[capture_table_unlogged] ' || attempted || ': the table is unlogged or temporary, so a crash '
-      'empties it without an event', HINT = format('ALTER TABLE %s SET LOGGED;', relation);
+    RAISE EXCEPTION USING MESSAGE = '[capture_table_unlogged] ' || attempted || ': the table is unlogged or temporary, '
+      'so a crash empties it without an event', HINT = format('ALTER TABLE %s SET LOGGED;', relation);
   END IF;
   IF relation::oid < 16384 OR (SELECT c.relnamespace = 'outbox_relay'::regnamespace FROM pg_class c WHERE c.oid = relation) THEN
     RAISE EXCEPTION USING MESSAGE = '[capture_not_a_table] ' || attempted || ': it is a table of PostgreSQL or of the relay',
@@ -127,8 +127,8 @@ BEGIN
 
   IF NOT made ? 'aggregate_id' THEN
     IF key_columns IS NULL THEN
-      RAISE EXCEPTION USING MESSAGE = '[capture_table_without_key] ' || attempted || ': it has no primary key (that is not deferrable), and no '
-        'column is named that identifies what an event is about',
+      RAISE EXCEPTION USING MESSAGE = '[capture_table_without_key] ' || attempted || ': it has no primary key (that is '
+        'not deferrable), and no column is named that identifies what an event is about',
         HINT = format('{"aggregate_id": ["a column"]}, or ALTER TABLE %s ADD PRIMARY KEY (...);', relation);
     END IF;
     made := made || jsonb_build_object('aggregate_id', key_columns);
@@ -146,7 +146,8 @@ BEGIN
   END LOOP;
   SELECT e INTO word FROM (SELECT jsonb_array_elements_text(made -> 'aggregate_id') UNION ALL
                            SELECT jsonb_array_elements_text(coalesce(made -> 'columns', '[]'))) names(e)
-  WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = e AND a.attnum > 0 AND NOT a.attisdropped)
+  WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = e AND a.attnum > 0
+                      AND NOT a.attisdropped)
   LIMIT 1;
   IF word IS NOT NULL THEN
     RAISE EXCEPTION USING MESSAGE = format('[capture_column_missing] %s: it has no column %I', attempted, word),
@@ -170,10 +171,12 @@ CREATE OR REPLACE FUNCTION outbox_relay.capture_id(relation regclass, alias text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT CASE
     WHEN jsonb_array_length(columns) > 1 THEN
-      (SELECT 'pg_catalog.jsonb_build_array(' || string_agg(outbox_relay.capture_column(relation, alias, c.name), ', ' ORDER BY c.place)
+      (SELECT 'pg_catalog.jsonb_build_array('
+              || string_agg(outbox_relay.capture_column(relation, alias, c.name), ', ' ORDER BY c.place)
               || ')::pg_catalog.text' FROM jsonb_array_elements_text(columns) WITH ORDINALITY c(name, place))
     ELSE
-      (SELECT format(CASE WHEN t.typcategory IN ('N', 'S', 'E') OR t.oid = 'uuid'::regtype THEN 'coalesce(%s::pg_catalog.text, '''')'
+      (SELECT format(CASE WHEN t.typcategory IN ('N', 'S', 'E') OR t.oid = 'uuid'::regtype
+                THEN 'coalesce(%s::pg_catalog.text, '''')'
                 ELSE 'coalesce(pg_catalog.jsonb_build_array(%s) OPERATOR(pg_catalog.->>) 0, '''')' END,
               outbox_relay.capture_column(relation, alias, a.attname))
        FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = relation AND a.attname = columns ->> 0) END
@@ -227,8 +230,8 @@ BEGIN
   -- A row whose key or aggregate id changed has no partner: it is deleted under the old one and created under the new one.
   new_row := format(chosen, 'to_jsonb', 'n');
   old_row := format(chosen, 'to_jsonb', 'o');
-  RETURN format($sql$SELECT CASE WHEN r.old_row IS NULL THEN %1$L WHEN r.new_row IS NULL THEN %2$L ELSE %3$L END::pg_catalog.text AS event_type,
-      r.id, coalesce(r.new_row, r.old_row) AS payload, r.changed
+  RETURN format($sql$SELECT CASE WHEN r.old_row IS NULL THEN %1$L WHEN r.new_row IS NULL THEN %2$L ELSE %3$L
+      END::pg_catalog.text AS event_type, r.id, coalesce(r.new_row, r.old_row) AS payload, r.changed
     FROM (
       SELECT b.id, b.new_row, b.old_row, CASE WHEN b.new_row IS NOT NULL AND b.old_row IS NOT NULL THEN (
           SELECT coalesce(pg_catalog.jsonb_agg(c.key), '[]') FROM pg_catalog.jsonb_each(b.new_row) c
@@ -239,8 +242,9 @@ BEGIN
         FROM relay_old o FULL JOIN relay_new n ON (%9$s) OFFSET 0) b OFFSET 0) r
     WHERE %10$s ORDER BY r.new_row IS NOT NULL$sql$,  -- deletes first: the aggregate may be the same one
     coalesce(made ->> 'insert', 'created'), coalesce(made ->> 'delete', 'deleted'), made ->> 'update', key_column,
-    outbox_relay.capture_id(relation, 'o', made -> 'aggregate_id'), outbox_relay.capture_id(relation, 'n', made -> 'aggregate_id'),
-    new_row, old_row, outbox_relay.capture_match(relation, made -> 'key') || CASE WHEN made -> 'key' <> made -> 'aggregate_id' THEN
+    outbox_relay.capture_id(relation, 'o', made -> 'aggregate_id'),
+    outbox_relay.capture_id(relation, 'n', made -> 'aggregate_id'), new_row, old_row,
+    outbox_relay.capture_match(relation, made -> 'key') || CASE WHEN made -> 'key' <> made -> 'aggregate_id' THEN
       format(' AND %s OPERATOR(pg_catalog.=) %s', outbox_relay.capture_id(relation, 'n', made -> 'aggregate_id'),
              outbox_relay.capture_id(relation, 'o', made -> 'aggregate_id')) ELSE '' END,
     -- With chosen columns, an update that changes none of them is no event.
@@ -261,7 +265,8 @@ DECLARE
   wanted text[] := ARRAY(SELECT upper(w.word) FROM unnest('{insert,update,delete}'::text[]) w(word)
                          WHERE made -> w.word NOT IN ('false', 'null'));
   one_event CONSTANT text := $sql$SELECT pg_catalog.concat(%L, pg_catalog.to_json(e.event_type), ',"aggregate_id":',
-      pg_catalog.to_json(e.id), ',"payload":', e.payload, ',"headers":{"changed_columns":' || e.changed::pg_catalog.text || '}', '}')
+      pg_catalog.to_json(e.id), ',"payload":', e.payload,
+      ',"headers":{"changed_columns":' || e.changed::pg_catalog.text || '}', '}')
       FROM (%s) e$sql$;
 BEGIN
   IF made ->> 'into' = 'outbox' THEN
@@ -280,7 +285,8 @@ $sql$, operation, aggregate_type, outbox_relay.capture_select(relation, made, op
 $sql$, aggregate_type, made ->> 'truncate');
     END IF;
     RETURN format($sql$CREATE OR REPLACE FUNCTION outbox_relay.%I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS %L$sql$, function_name, E'\n#variable_conflict use_column\nBEGIN\n' || body || E'  RETURN NULL;\nEND\n');
+SET search_path = pg_catalog, pg_temp AS %L$sql$, function_name,
+      E'\n#variable_conflict use_column\nBEGIN\n' || body || E'  RETURN NULL;\nEND\n');
   END IF;
 
   FOREACH operation IN ARRAY wanted LOOP
@@ -289,13 +295,15 @@ SET search_path = pg_catalog, pg_temp AS %L$sql$, function_name, E'\n#variable_c
       relay_list := pg_catalog.array_append(relay_list, relay_event);
       relay_size := relay_size OPERATOR(pg_catalog.+) pg_catalog.octet_length(relay_event);
       IF relay_size OPERATOR(pg_catalog.>) 1000000 THEN
-        PERFORM pg_catalog.pg_logical_emit_message(true, %3$L, pg_catalog.concat('[', pg_catalog.array_to_string(relay_list, ','), ']'));
+        PERFORM pg_catalog.pg_logical_emit_message(true, %3$L,
+          pg_catalog.concat('[', pg_catalog.array_to_string(relay_list, ','), ']'));
         relay_list := '{}';
         relay_size := 0;
       END IF;
     END LOOP;
     IF relay_size OPERATOR(pg_catalog.>) 0 THEN
-      PERFORM pg_catalog.pg_logical_emit_message(true, %3$L, pg_catalog.concat('[', pg_catalog.array_to_string(relay_list, ','), ']'));
+      PERFORM pg_catalog.pg_logical_emit_message(true, %3$L,
+          pg_catalog.concat('[', pg_catalog.array_to_string(relay_list, ','), ']'));
     END IF;
   END IF;
 $sql$, operation, format(replace(one_event, '||', 'OPERATOR(pg_catalog.||)'),
@@ -352,7 +360,8 @@ BEGIN
     SELECT format('DROP TRIGGER %I ON %s', t.tgname, target) AS statement
     FROM pg_trigger t WHERE t.tgrelid = target AND t.tgname LIKE 'outbox\_relay\_%'
       AND NOT EXISTS (SELECT FROM outbox_relay.capture_triggers(target, made, own_function) w
-                      WHERE 'outbox_relay_' || w.operation = t.tgname AND (t.tgoldtable IS NOT NULL) = (w.statement LIKE '%OLD TABLE AS%'))
+                      WHERE 'outbox_relay_' || w.operation = t.tgname
+                        AND (t.tgoldtable IS NOT NULL) = (w.statement LIKE '%OLD TABLE AS%'))
     UNION ALL
     SELECT w.statement FROM outbox_relay.capture_triggers(target, made, own_function) w
     WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = target AND t.tgname = 'outbox_relay_' || w.operation
@@ -425,8 +434,11 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = 'outbox_relay'::regnamespace AND p.proname = c.function_name) THEN
       problem := format('the function outbox_relay.%I is missing', c.function_name);
       RETURN NEXT;
-    ELSIF NOT EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = 'outbox_relay'::regnamespace AND p.proname = c.function_name
-        AND right(outbox_relay.capture_function(c.relation, made, c.function_name), length(quote_literal(p.prosrc))) = quote_literal(p.prosrc)) THEN
+    ELSIF NOT EXISTS (
+        SELECT FROM pg_proc p
+        WHERE p.pronamespace = 'outbox_relay'::regnamespace AND p.proname = c.function_name
+          AND right(outbox_relay.capture_function(c.relation, made, c.function_name), length(quote_literal(p.prosrc)))
+            = quote_literal(p.prosrc)) THEN
       problem := format('the function outbox_relay.%I is not as it would be made now (capture the table again)', c.function_name);
       RETURN NEXT;
     END IF;
@@ -439,8 +451,8 @@ DECLARE
   f regprocedure;
 BEGIN
   FOR f IN SELECT p.oid FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'outbox_relay'::regnamespace
-           AND p.proname IN ('execute_politely', 'capture_options', 'capture_column', 'capture_id', 'capture_match', 'capture_select',
-                             'capture_function', 'capture_triggers', 'capture', 'uncapture', 'capture_drift') LOOP
+           AND p.proname IN ('execute_politely', 'capture_options', 'capture_column', 'capture_id', 'capture_match',
+                             'capture_select', 'capture_function', 'capture_triggers', 'capture', 'uncapture', 'capture_drift') LOOP
     EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
   END LOOP;
 END

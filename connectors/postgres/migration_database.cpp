@@ -8,8 +8,9 @@ namespace {
 // `doctor` knows what a pipeline needs, not what a migration does: hints for the role that migrates.
 Error for_migrations(Error error) {
   if (error.code == "permission_denied")
-    error.hint = "migrate as the owner of the tables, with GRANT CREATE ON DATABASE ... TO that role; sql/README.md lists the "
-                 "rights of each part";
+    error.hint =
+        "migrate as the owner of the tables, with GRANT CREATE ON DATABASE ... TO that role; sql/README.md lists the "
+        "rights of each part";
   else if (error.code == "lock_timeout")
     error.code = "lock_unavailable";
   else if (error.code == "statement_refused")
@@ -24,7 +25,8 @@ class SessionDatabase : public migrate::Database {
 
   std::string target() const override { return target_; }
 
-  Result<std::vector<migrate::Row>> query(const std::string& sql, const std::vector<std::optional<std::string>>& parameters,
+  Result<std::vector<migrate::Row>> query(const std::string& sql,
+                                          const std::vector<std::optional<std::string>>& parameters,
                                           std::string_view attempted) override {
     return session_->query(sql, parameters, attempted).map_error(for_migrations);
   }

@@ -99,13 +99,18 @@ std::string first_line(std::string_view text) {
   return std::string(text);
 }
 
-// The files of sql/ refuse with "[code] what was attempted: why" and a hint of their own. nullopt: it is something else.
+// The files of sql/ refuse with "[code] what was attempted: why" and a hint of their own. nullopt: it is something
+// else.
 std::optional<Error> our_refusal(std::string_view text, std::string_view attempted) {
   const auto first = first_line(text);
   const auto end = first.find("] ");
-  if (!first.starts_with('[') || end == std::string::npos || first.find_first_not_of("abcdefghijklmnopqrstuvwxyz_", 1) != end)
+  if (!first.starts_with('[') || end == std::string::npos ||
+      first.find_first_not_of("abcdefghijklmnopqrstuvwxyz_", 1) != end)
     return std::nullopt;
-  Error error{ErrorKind::fatal, first.substr(1, end - 1), "could not " + std::string(attempted) + ": " + first.substr(end + 2), {}};
+  Error error{ErrorKind::fatal,
+              first.substr(1, end - 1),
+              "could not " + std::string(attempted) + ": " + first.substr(end + 2),
+              {}};
   if (error.code == "lock_unavailable") error.kind = ErrorKind::transient;
   if (const auto hint = text.find("\nHINT:  "); hint != std::string_view::npos) {
     text.remove_prefix(hint + 8);

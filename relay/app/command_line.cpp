@@ -146,13 +146,15 @@ class Parser {
     print->add_option("--for", options.tool, "The tool, see below; default: psql")
         ->type_name("TOOL")
         ->check([](const std::string& word) { return one_of(migrate::tools(), word); });
-    print->add_option("--out", options.directory, "Write files into this directory; default: print them")->type_name("DIR");
+    print->add_option("--out", options.directory, "Write files into this directory; default: print them")
+        ->type_name("DIR");
     print->add_option("--first", options.first, "Version of the first file; default: the time, as 20260131235959")
         ->type_name("NUMBER");
     print->add_flag("--down", options.down, "For psql on standard output: what takes it back");
     with_config(with_parts(command(*migrate, "apply", "Make it, and note that", Command::migrate_apply)));
     with_config(with_parts(command(*migrate, "status", "What is there, and what differs", Command::migrate_status)));
-    auto* down = with_confirm(with_config(command(*migrate, "down", "Take back the newest one (asks)", Command::migrate_down)));
+    auto* down =
+        with_confirm(with_config(command(*migrate, "down", "Take back the newest one (asks)", Command::migrate_down)));
     down->add_flag("--all", options.all, "Everything that apply did");
     down->add_option("--through", options.through, "The newest ones down to this one")->type_name("NAME");
   }
@@ -171,7 +173,9 @@ class Parser {
         ->allow_extra_args(false);
     sub->add_option("--into", into_, "Where captured changes go: outbox (default) or messages")
         ->type_name("WHERE")
-        ->check([](const std::string& word) { return one_of(std::vector<std::string>{"outbox", "messages"}, word); });
+        ->check([](const std::string& word) {
+          return one_of(std::vector<std::string>{"outbox", "messages"}, word);
+        });
     sub->add_option("--outbox", request.existing_outbox, "An existing outbox table, for the columns of the poll source")
         ->type_name("TABLE");
     sub->add_option("--publication", request.publication, "Its name; default: outbox_relay")->type_name("NAME");

@@ -1,4 +1,5 @@
-// migrate apply, status, down: the database of the configuration is asked or changed. migrate print: migrate_print_command.
+// migrate apply, status, down: the database of the configuration is asked or changed. migrate print:
+// migrate_print_command.
 #include <algorithm>
 #include <ostream>
 

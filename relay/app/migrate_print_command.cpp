@@ -39,7 +39,8 @@ Result<void> write_files(const Session& session, const std::vector<migrate::File
   for (const auto& file : files) {
     const auto path = root / file.path;
     if (std::filesystem::exists(path) && contents(path) != file.text)
-      return cannot_write(path, "it is there already, with another content", "choose another --out, or --first with a higher version");
+      return cannot_write(path, "it is there already, with another content",
+                          "choose another --out, or --first with a higher version");
   }
   for (const auto& file : files) {
     const auto path = root / file.path;
@@ -54,7 +55,8 @@ Result<void> write_files(const Session& session, const std::vector<migrate::File
 }
 
 // For psql what can be piped into it; for the others each file under its name.
-void print_files(const Session& session, const std::vector<migrate::Migration>& migrations, const std::vector<migrate::File>& files) {
+void print_files(const Session& session, const std::vector<migrate::Migration>& migrations,
+                 const std::vector<migrate::File>& files) {
   const auto& options = session.invocation.migrate;
   if (options.tool == "psql") {
     if (options.down)

@@ -66,15 +66,16 @@ bool confirmed(const Session& session, const std::string& pipeline, const std::s
   return confirmed_name(session, pipeline, "pipeline", command + config_options(session) + " --pipeline " + pipeline);
 }
 
-bool confirmed_name(const Session& session, const std::string& name, const std::string& what, const std::string& again) {
+bool confirmed_name(const Session& session, const std::string& name, const std::string& what,
+                    const std::string& again) {
   if (session.invocation.confirm) {
     if (*session.invocation.confirm == name) return true;
     session.err << "outbox-relay: --confirm names another " << what << " than " << name << "; nothing was changed\n";
     return false;
   }
   if (!session.interactive) {
-    session.err << "outbox-relay: not confirmed, nothing was changed\n  hint: to go on: outbox-relay " << again << " --confirm "
-                << name << "\n";
+    session.err << "outbox-relay: not confirmed, nothing was changed\n  hint: to go on: outbox-relay " << again
+                << " --confirm " << name << "\n";
     return false;
   }
   session.out << "Type the " << what << "'s name to go on: " << std::flush;

@@ -18,7 +18,8 @@ class Database {
   // "host:port/dbname", without a secret.
   virtual std::string target() const = 0;
   // One statement; autocommit, or inside the transaction that script("BEGIN") began. Parameters are text.
-  virtual Result<std::vector<Row>> query(const std::string& sql, const std::vector<std::optional<std::string>>& parameters,
+  virtual Result<std::vector<Row>> query(const std::string& sql,
+                                         const std::vector<std::optional<std::string>>& parameters,
                                          std::string_view attempted) = 0;
   // Statements that bring their own BEGIN and COMMIT; rolled back when one fails. An error that a file of sql/ raised
   // carries that file's code and hint.

@@ -15,40 +15,51 @@ bool contains(const std::vector<std::string>& all, const std::string& one) {
   return std::find(all.begin(), all.end(), one) != all.end();
 }
 
-// What a schema holds, one line a thing; its name is written as outbox_relay. No rows; grants to roles are left out, since
-// each database has its own. Trigger functions of captured tables are compared by outbox_relay.capture_drift().
+// What a schema holds, one line a thing; its name is written as outbox_relay. No rows; grants to roles are left out,
+// since each database has its own. Trigger functions of captured tables are compared by outbox_relay.capture_drift().
 const std::string kThings = R"sql(
-SELECT pg_catalog.replace(t.thing, $1::text, 'outbox_relay'), pg_catalog.replace(t.text, $1::text, 'outbox_relay') FROM (
-  SELECT 'table ' || c.relname AS thing, c.relkind::text || ' ' || c.relpersistence::text || ' ' || c.relrowsecurity::text || ' '
-           || coalesce(pg_catalog.pg_get_partkeydef(c.oid), '') || ' ' || coalesce(pg_catalog.pg_get_expr(c.relpartbound, c.oid), '')
-           || ' ' || coalesce(c.reloptions::text, '') AS text
-  FROM pg_catalog.pg_class c WHERE c.relnamespace = $1::text::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+SELECT pg_catalog.replace(t.thing, $1::text, 'outbox_relay'), pg_catalog.replace(t.text, $1::text, 'outbox_relay')
+FROM (
+  SELECT 'table ' || c.relname AS thing,
+         pg_catalog.concat_ws(' ', c.relkind, c.relpersistence, c.relrowsecurity, pg_catalog.pg_get_partkeydef(c.oid),
+                              pg_catalog.pg_get_expr(c.relpartbound, c.oid), c.reloptions) AS text
+  FROM pg_catalog.pg_class c
+  WHERE c.relnamespace = $1::text::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
   UNION ALL
-  SELECT 'column ' || c.relname || '.' || a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)
-           || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END || CASE WHEN a.attidentity <> '' THEN ' identity ' || a.attidentity::text ELSE '' END
+  SELECT 'column ' || c.relname || '.' || a.attname,
+         pg_catalog.format_type(a.atttypid, a.atttypmod) || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END
+           || CASE WHEN a.attidentity <> '' THEN ' identity ' || a.attidentity::text ELSE '' END
            || coalesce(' DEFAULT ' || pg_catalog.pg_get_expr(d.adbin, d.adrelid), '')
-  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+  FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
   WHERE c.relnamespace = $1::text::regnamespace AND c.relkind IN ('r', 'p')
   UNION ALL
   SELECT 'constraint ' || n.conrelid::regclass::text || ' ' || n.conname, pg_catalog.pg_get_constraintdef(n.oid)
   FROM pg_catalog.pg_constraint n WHERE n.connamespace = $1::text::regnamespace AND n.contype <> 'n'
   UNION ALL
-  SELECT 'index ' || i.relname, pg_catalog.pg_get_indexdef(i.oid) || CASE WHEN x.indisvalid THEN '' ELSE ' INVALID' END
-  FROM pg_catalog.pg_class i JOIN pg_catalog.pg_index x ON x.indexrelid = i.oid WHERE i.relnamespace = $1::text::regnamespace
+  SELECT 'index ' || i.relname,
+         pg_catalog.pg_get_indexdef(i.oid) || CASE WHEN x.indisvalid THEN '' ELSE ' INVALID' END
+  FROM pg_catalog.pg_class i JOIN pg_catalog.pg_index x ON x.indexrelid = i.oid
+  WHERE i.relnamespace = $1::text::regnamespace
   UNION ALL
-  SELECT 'sequence ' || c.relname, s.seqtypid::regtype::text || ' increment ' || s.seqincrement || ' cache ' || s.seqcache || ' cycle ' || s.seqcycle::text
-  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_sequence s ON s.seqrelid = c.oid WHERE c.relnamespace = $1::text::regnamespace
+  SELECT 'sequence ' || c.relname,
+         pg_catalog.concat_ws(' ', s.seqtypid::regtype, 'increment', s.seqincrement, 'cache', s.seqcache, s.seqcycle)
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_sequence s ON s.seqrelid = c.oid
+  WHERE c.relnamespace = $1::text::regnamespace
   UNION ALL
   SELECT 'trigger ' || t.tgrelid::regclass::text || ' ' || t.tgname, pg_catalog.pg_get_triggerdef(t.oid)
   FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
   WHERE c.relnamespace = $1::text::regnamespace AND NOT t.tgisinternal
   UNION ALL
   SELECT 'function ' || p.proname || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')',
-         pg_catalog.pg_get_functiondef(p.oid) || CASE WHEN p.proacl IS NULL OR EXISTS (
-           SELECT FROM pg_catalog.aclexplode(p.proacl) a WHERE a.grantee = 0) THEN ' executable by everybody' ELSE '' END
-  FROM pg_catalog.pg_proc p WHERE p.pronamespace = $1::text::regnamespace AND p.prokind IN ('f', 'p')
-    AND p.prorettype <> 'pg_catalog.trigger'::regtype  -- those of captured tables are compared by capture_drift()
+         pg_catalog.pg_get_functiondef(p.oid)
+           || CASE WHEN p.proacl IS NULL OR EXISTS (
+                     SELECT FROM pg_catalog.aclexplode(p.proacl) a WHERE a.grantee = 0)
+                   THEN ' executable by everybody' ELSE '' END
+  FROM pg_catalog.pg_proc p
+  WHERE p.pronamespace = $1::text::regnamespace AND p.prokind IN ('f', 'p')
+    AND p.prorettype <> 'pg_catalog.trigger'::regtype  -- those of captured tables: capture_drift()
 ) t ORDER BY 1
 )sql";
 
@@ -65,8 +76,8 @@ std::string replaced(std::string_view text, std::string_view from, std::string_v
 using Things = std::map<std::string, std::string>;
 
 Result<Things> things_of(Database& database, std::string_view schema) {
-  RELAY_ASSIGN(const auto rows, database.query(kThings, {std::string(schema)},
-                                               "look at the schema " + std::string(schema)));
+  RELAY_ASSIGN(const auto rows,
+               database.query(kThings, {std::string(schema)}, "look at the schema " + std::string(schema)));
   Things out;
   for (const auto& row : rows) out[row[0].value_or("")] = row[1].value_or("");
   return out;
@@ -104,8 +115,7 @@ std::vector<std::string> differences(const Things& is, const Things& should_be) 
       out.push_back(difference(thing, found->second, text));
   }
   for (const auto& [thing, text] : is)
-    if (!should_be.contains(thing) && !of_the_journal(thing))
-      out.push_back(thing + " is not from these migrations");
+    if (!should_be.contains(thing) && !of_the_journal(thing)) out.push_back(thing + " is not from these migrations");
   return out;
 }
 
@@ -113,7 +123,8 @@ std::vector<std::string> differences(const Things& is, const Things& should_be) 
 
 Result<std::vector<std::string>> present(Database& database) {
   RELAY_ASSIGN(const auto rows, database.query(R"(
-SELECT 'outbox_relay_' || p.name FROM (VALUES ('store', 'progress'), ('outbox', 'outbox'), ('capture', 'captured')) p(name, made)
+SELECT 'outbox_relay_' || p.name
+FROM (VALUES ('store', 'progress'), ('outbox', 'outbox'), ('capture', 'captured')) p(name, made)
 WHERE pg_catalog.to_regclass('outbox_relay.' || p.made) IS NOT NULL
 UNION ALL
 SELECT 'outbox_relay_messages' WHERE EXISTS (

@@ -37,8 +37,8 @@ Result<void> lock(Database& database, Millis patience, Clock& clock) {
 }
 
 Result<bool> has_journal(Database& database) {
-  RELAY_ASSIGN(const auto rows, database.query("SELECT pg_catalog.to_regclass('outbox_relay.migration') IS NOT NULL", {},
-                                               "look for the table outbox_relay.migration"));
+  RELAY_ASSIGN(const auto rows, database.query("SELECT pg_catalog.to_regclass('outbox_relay.migration') IS NOT NULL",
+                                               {}, "look for the table outbox_relay.migration"));
   return yes(rows);
 }
 
@@ -60,10 +60,12 @@ Result<std::vector<Applied>> applied(Database& database) {
   RELAY_ASSIGN(const bool exists, has_journal(database));
   std::vector<Applied> out;
   if (!exists) return out;
-  RELAY_ASSIGN(const auto rows,
-               database.query("SELECT name, pg_catalog.date_trunc('second', applied_at AT TIME ZONE 'UTC')::text || 'Z', up, down, loses "
-                              "FROM outbox_relay.migration ORDER BY number",
-                              {}, "read outbox_relay.migration"));
+  RELAY_ASSIGN(
+      const auto rows,
+      database.query(
+          "SELECT name, pg_catalog.date_trunc('second', applied_at AT TIME ZONE 'UTC')::text || 'Z', up, down, loses "
+          "FROM outbox_relay.migration ORDER BY number",
+          {}, "read outbox_relay.migration"));
   for (const auto& r : rows)
     out.push_back({r[0].value_or(""), r[1].value_or(""), r[2].value_or(""), r[3].value_or(""), r[4].value_or("")});
   return out;
@@ -73,7 +75,8 @@ Result<void> apply(Database& database, const std::vector<Migration>& migrations,
                    const Tell& tell) {
   RELAY_TRY(lock(database, patience, clock));
   RELAY_ASSIGN(const bool exists, has_journal(database));
-  if (!exists) RELAY_TRY(database.script(std::string(sql::file("migration_table.sql")), "make the table outbox_relay.migration"));
+  if (!exists)
+    RELAY_TRY(database.script(std::string(sql::file("migration_table.sql")), "make the table outbox_relay.migration"));
   RELAY_ASSIGN(const auto done, applied(database));
   for (const auto& m : migrations) {
     const auto before = std::find_if(done.begin(), done.end(), [&](const auto& a) { return a.name == m.name; });
@@ -88,7 +91,8 @@ Result<void> apply(Database& database, const std::vector<Migration>& migrations,
   return {};
 }
 
-Result<void> take_back(Database& database, const std::string& through, Millis patience, Clock& clock, const Tell& tell) {
+Result<void> take_back(Database& database, const std::string& through, Millis patience, Clock& clock,
+                       const Tell& tell) {
   RELAY_TRY(lock(database, patience, clock));
   RELAY_ASSIGN(auto done, applied(database));
   while (!done.empty()) {
@@ -102,7 +106,8 @@ Result<void> take_back(Database& database, const std::string& through, Millis pa
     if (last.name == through) break;
   }
   if (done.empty())
-    RELAY_TRY(database.script(std::string(sql::file("migration_table.down.sql")), "drop the table outbox_relay.migration"));
+    RELAY_TRY(
+        database.script(std::string(sql::file("migration_table.down.sql")), "drop the table outbox_relay.migration"));
   return {};
 }
 

@@ -20,8 +20,8 @@ struct Applied {
 
 using Tell = std::function<void(const std::string& line)>;  // progress, a line each
 
-// Waits up to `patience` for another process; then kind busy, code migration_running. Waits and tries again, as often, when
-// a table of the application is locked for too long.
+// Waits up to `patience` for another process; then kind busy, code migration_running. Waits and tries again, as often,
+// when a table of the application is locked for too long.
 Result<void> apply(Database& database, const std::vector<Migration>& migrations, Millis patience, Clock& clock,
                    const Tell& tell);
 

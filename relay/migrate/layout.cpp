@@ -62,15 +62,17 @@ std::vector<File> flyway(const Migrations& migrations, std::uint64_t version) {
 
 // One changelog; each SQL file goes to the server whole.
 std::vector<File> liquibase(const Migrations& migrations, std::uint64_t) {
-  const std::string attributes = " relativeToChangelogFile=\"true\" splitStatements=\"false\" stripComments=\"false\"/>\n";
+  const std::string attributes =
+      " relativeToChangelogFile=\"true\" splitStatements=\"false\" stripComments=\"false\"/>\n";
   std::string changelog = R"(<?xml version="1.0" encoding="UTF-8"?>
 <databaseChangeLog xmlns="http://www.liquibase.org/xml/ns/dbchangelog" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"
     xsi:schemaLocation="http://www.liquibase.org/xml/ns/dbchangelog http://www.liquibase.org/xml/ns/dbchangelog/dbchangelog-latest.xsd">
 )";
   std::vector<File> out(1);
   for (const auto& m : migrations) {
-    changelog += "  <changeSet id=\"" + m.name + "\" author=\"outbox-relay\" dbms=\"postgresql\">\n    <sqlFile path=\"" + m.name +
-                 ".sql\"" + attributes + "    <rollback>\n      <sqlFile path=\"" + m.name + ".down.sql\"" + attributes +
+    changelog += "  <changeSet id=\"" + m.name +
+                 "\" author=\"outbox-relay\" dbms=\"postgresql\">\n    <sqlFile path=\"" + m.name + ".sql\"" +
+                 attributes + "    <rollback>\n      <sqlFile path=\"" + m.name + ".down.sql\"" + attributes +
                  "    </rollback>\n  </changeSet>\n";
     out.push_back({m.name + ".sql", bare_up(m)});
     out.push_back({m.name + ".down.sql", bare_down(m)});
@@ -123,13 +125,15 @@ std::string python_string(std::string text) {
 
 // An application to name in INSTALLED_APPS.
 std::vector<File> django(const Migrations& migrations, std::uint64_t) {
-  std::vector<File> out{{"outbox_relay_migrations/__init__.py", ""}, {"outbox_relay_migrations/migrations/__init__.py", ""}};
+  std::vector<File> out{{"outbox_relay_migrations/__init__.py", ""},
+                        {"outbox_relay_migrations/migrations/__init__.py", ""}};
   std::string before;
   for (const auto& m : migrations) {
     const auto name = padded(out.size() - 1, 4) + "_" + m.name;
     std::string text = "from django.db import migrations\n\nUP = " + python_string(bare_up(m)) +
                        "\n\nDOWN = " + python_string(bare_down(m)) + "\n\n\nclass Migration(migrations.Migration):\n";
-    text += "    dependencies = [" + (before.empty() ? "" : "(\"outbox_relay_migrations\", \"" + before + "\")") + "]\n";
+    text +=
+        "    dependencies = [" + (before.empty() ? "" : "(\"outbox_relay_migrations\", \"" + before + "\")") + "]\n";
     text += "    operations = [migrations.RunSQL(sql=UP, reverse_sql=DOWN)]\n";
     out.push_back({"outbox_relay_migrations/migrations/" + name + ".py", text});
     before = name;
@@ -164,8 +168,8 @@ std::vector<File> rails(const Migrations& migrations, std::uint64_t version) {
   std::vector<File> out;
   for (const auto& m : migrations)
     out.push_back({std::to_string(version++) + "_" + m.name + ".rb",
-                   "class " + camel_case(m.name) + " < ActiveRecord::Migration[6.1]\n" + ruby_method("up", bare_up(m)) + "\n" +
-                       ruby_method("down", bare_down(m)) + "end\n"});
+                   "class " + camel_case(m.name) + " < ActiveRecord::Migration[6.1]\n" + ruby_method("up", bare_up(m)) +
+                       "\n" + ruby_method("down", bare_down(m)) + "end\n"});
   return out;
 }
 
@@ -182,8 +186,8 @@ std::vector<File> knex(const Migrations& migrations, std::uint64_t version) {
   std::vector<File> out;
   for (const auto& m : migrations)
     out.push_back({std::to_string(version++) + "_" + m.name + ".js",
-                   "exports.up = (knex) => knex.raw(" + javascript_string(bare_up(m)) + ");\n\nexports.down = (knex) => knex.raw(" +
-                       javascript_string(bare_down(m)) + ");\n"});
+                   "exports.up = (knex) => knex.raw(" + javascript_string(bare_up(m)) +
+                       ");\n\nexports.down = (knex) => knex.raw(" + javascript_string(bare_down(m)) + ");\n"});
   return out;
 }
 
@@ -191,9 +195,10 @@ struct Known {
   std::string_view tool;
   std::vector<File> (*files)(const Migrations&, std::uint64_t);
 };
-constexpr Known kKnown[] = {{"psql", psql},     {"flyway", flyway}, {"liquibase", liquibase}, {"golang-migrate", golang_migrate},
-                            {"dbmate", dbmate}, {"sqitch", sqitch}, {"django", django},       {"alembic", alembic},
-                            {"rails", rails},   {"knex", knex}};
+constexpr Known kKnown[] = {
+    {"psql", psql},     {"flyway", flyway}, {"liquibase", liquibase}, {"golang-migrate", golang_migrate},
+    {"dbmate", dbmate}, {"sqitch", sqitch}, {"django", django},       {"alembic", alembic},
+    {"rails", rails},   {"knex", knex}};
 
 }  // namespace
 

@@ -17,8 +17,8 @@ struct File {
 // The tools that layout() knows, in the order of the documentation.
 const std::vector<std::string>& tools();
 
-// Every file of the migrations for `tool`, which is one of tools(). `first` is the version of the first migration, digits
-// only, for tools that number theirs; the others follow one by one. A time of day in it is counted as a number.
+// Every file of the migrations for `tool`, which is one of tools(). `first` is the version of the first migration,
+// digits only, for tools that number theirs; the others follow one by one. A time of day in it is counted as a number.
 std::vector<File> layout(std::string_view tool, const std::vector<Migration>& migrations, std::uint64_t first);
 
 }  // namespace relay::migrate

@@ -95,7 +95,8 @@ class Planner {
   void add_captures() {
     add("capture", "capture", {}, "");
     for (const auto& capture : request_.captures)
-      add("capture_" + slug(capture.table), "capture_table", {{"table", capture.table}, {"options", capture.options}}, "");
+      add("capture_" + slug(capture.table), "capture_table", {{"table", capture.table}, {"options", capture.options}},
+          "");
   }
 
   // The tables that the relay reads: those named, or the outbox.
@@ -109,7 +110,8 @@ class Planner {
   void add(const std::string& name, const std::string& file, const Variables& variables, std::string loses) {
     Migration migration;
     migration.name = "outbox_relay_" + name;
-    for (int n = 2; std::any_of(made_.begin(), made_.end(), [&](const auto& m) { return m.name == migration.name; }); ++n)
+    for (int n = 2; std::any_of(made_.begin(), made_.end(), [&](const auto& m) { return m.name == migration.name; });
+         ++n)
       migration.name = "outbox_relay_" + name + "_" + std::to_string(n);
     migration.up = with_variables(sql::file(file + ".sql"), variables);
     migration.down = with_variables(sql::file(file + ".down.sql"), variables);
@@ -139,11 +141,11 @@ Result<Capture> parse_capture(std::string_view text, std::string_view into) {
     return invalid("capturing " + out.table + ": the table's schema is missing", "write schema.table: " + example);
   auto options = nlohmann::ordered_json::object();
   if (brace < text.size()) options = nlohmann::ordered_json::parse(text.substr(brace), nullptr, false);
-  if (!options.is_object())
-    return invalid("capturing " + out.table + ": its options are no JSON object", example);
+  if (!options.is_object()) return invalid("capturing " + out.table + ": its options are no JSON object", example);
   if (!into.empty() && !options.contains("into")) options["into"] = into;
   if (options.contains("into") && options["into"] != "outbox" && options["into"] != "messages")
-    return invalid("capturing " + out.table + ": \"into\" is neither outbox nor messages", "--into outbox or --into messages");
+    return invalid("capturing " + out.table + ": \"into\" is neither outbox nor messages",
+                   "--into outbox or --into messages");
   out.options = options.dump();
   return out;
 }

@@ -16,27 +16,28 @@ struct Capture {
 };
 
 struct Request {
-  std::vector<std::string> parts;       // of kParts; empty: what the rest of the request needs, or else the outbox
+  std::vector<std::string> parts;  // of kParts; empty: what the rest of the request needs, or else the outbox
   std::vector<Capture> captures;
-  std::string existing_outbox;          // gets the columns of the poll source; empty: none
+  std::string existing_outbox;  // gets the columns of the poll source; empty: none
   std::string publication = "outbox_relay";
-  std::vector<std::string> published;   // tables; empty: the outbox that this request is about
-  std::string relay_role, app_role;     // for part roles
+  std::vector<std::string> published;  // tables; empty: the outbox that this request is about
+  std::string relay_role, app_role;    // for part roles
 };
 
 inline constexpr std::string_view kParts = "store, outbox, messages, columns, capture, publication and roles";
 
 struct Migration {
-  std::string name;      // "outbox_relay_outbox"
-  std::string up, down;  // with BEGIN and COMMIT
-  std::string loses;     // what `down` destroys, as a sentence; empty: nothing
+  std::string name;         // "outbox_relay_outbox"
+  std::string up, down;     // with BEGIN and COMMIT
+  std::string loses;        // what `down` destroys, as a sentence; empty: nothing
   bool own_schema = false;  // makes things in schema outbox_relay and nothing else: can be compared with a copy
 };
 
 // Refuses with kind fatal, code migration_invalid.
 Result<std::vector<Migration>> plan(const Request& request);
 
-// "public.orders", or "public.orders {...}" with options. `into`: "outbox", "messages" or "" to leave it to the options.
+// "public.orders", or "public.orders {...}" with options. `into`: "outbox", "messages" or "" to leave it to the
+// options.
 Result<Capture> parse_capture(std::string_view text, std::string_view into);
 
 }  // namespace relay::migrate

@@ -44,12 +44,14 @@ TEST_CASE("migrate print needs neither configuration nor database") {
 
 TEST_CASE("migrate print --down prints the way back, newest first") {
   const auto said = migrating({"print", "--down", "--with", "store,outbox"});
-  CHECK(said.out.find("DROP TABLE IF EXISTS outbox_relay.outbox") < said.out.find("DROP TABLE IF EXISTS outbox_relay.progress"));
+  CHECK(said.out.find("DROP TABLE IF EXISTS outbox_relay.outbox") <
+        said.out.find("DROP TABLE IF EXISTS outbox_relay.progress"));
 }
 
 TEST_CASE("migrate print puts the names and options of captured tables into the SQL") {
   const auto said = migrating({"print", "--into", "messages", "--capture", "app.\"It's\" {\"insert\": \"made\"}"});
-  CHECK(said.out.find("SELECT outbox_relay.capture('app.\"It''s\"', '{\"insert\":\"made\",\"into\":\"messages\"}');") != std::string::npos);
+  CHECK(said.out.find("SELECT outbox_relay.capture('app.\"It''s\"', '{\"insert\":\"made\",\"into\":\"messages\"}');") !=
+        std::string::npos);
   CHECK(said.out.find("CREATE TABLE IF NOT EXISTS outbox_relay.outbox ") == std::string::npos);
 }
 

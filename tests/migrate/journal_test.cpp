@@ -18,9 +18,11 @@ class FakeDatabase : public Database {
   std::vector<std::string> scripts;
 
   std::string target() const override { return "db/shop"; }
-  Result<std::vector<Row>> query(const std::string& sql, const std::vector<std::optional<std::string>>&, std::string_view) override {
+  Result<std::vector<Row>> query(const std::string& sql, const std::vector<std::optional<std::string>>&,
+                                 std::string_view) override {
     if (sql.find("advisory_lock") != std::string::npos) return std::vector<Row>{{locked_by_another ? "f" : "t"}};
-    if (sql.find("to_regclass('outbox_relay.migration')") != std::string::npos) return std::vector<Row>{{journal ? "t" : "f"}};
+    if (sql.find("to_regclass('outbox_relay.migration')") != std::string::npos)
+      return std::vector<Row>{{journal ? "t" : "f"}};
     return noted;
   }
   Result<void> script(const std::string& text, std::string_view) override {
@@ -36,7 +38,8 @@ class FakeDatabase : public Database {
 };
 
 Migration migration(const std::string& name) {
-  return {"outbox_relay_" + name, "BEGIN;\nUP " + name + ";\nCOMMIT;\n", "BEGIN;\nDOWN " + name + ";\nCOMMIT;\n", "", true};
+  return {"outbox_relay_" + name, "BEGIN;\nUP " + name + ";\nCOMMIT;\n", "BEGIN;\nDOWN " + name + ";\nCOMMIT;\n", "",
+          true};
 }
 
 Row noted(const Migration& m) { return {m.name, "now", m.up, m.down, m.loses}; }
@@ -111,7 +114,8 @@ TEST_CASE("taking back goes from the newest down to the one named, with the text
   REQUIRE(database.scripts.size() == 2);
   CHECK(database.scripts[0].find("DOWN c") != std::string::npos);
   CHECK(database.scripts[1].find("DOWN b") != std::string::npos);
-  CHECK(database.scripts[1].find("DELETE FROM outbox_relay.migration WHERE name = 'outbox_relay_b'") != std::string::npos);
+  CHECK(database.scripts[1].find("DELETE FROM outbox_relay.migration WHERE name = 'outbox_relay_b'") !=
+        std::string::npos);
 }
 
 TEST_CASE("with the last migration the table of notes goes too") {

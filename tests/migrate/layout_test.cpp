@@ -13,8 +13,10 @@ namespace {
 const std::string kHard = "SELECT '100% :name ? ${x} `tick` \"\"\" back\\slash', a ? 'b';\n";
 
 std::vector<Migration> two() {
-  return {{"outbox_relay_one", "-- one\nBEGIN;\n" + kHard + "COMMIT;\n", "-- back\nBEGIN;\nSELECT 1;\nCOMMIT;\n", "", true},
-          {"outbox_relay_two_b", "-- two\nBEGIN;\nSELECT 2;\nCOMMIT;\n", "-- back\nBEGIN;\nSELECT 3;\nCOMMIT;\n", "", true}};
+  return {
+      {"outbox_relay_one", "-- one\nBEGIN;\n" + kHard + "COMMIT;\n", "-- back\nBEGIN;\nSELECT 1;\nCOMMIT;\n", "", true},
+      {"outbox_relay_two_b", "-- two\nBEGIN;\nSELECT 2;\nCOMMIT;\n", "-- back\nBEGIN;\nSELECT 3;\nCOMMIT;\n", "",
+       true}};
 }
 
 std::vector<std::string> paths(std::string_view tool) {
@@ -37,19 +39,21 @@ using Paths = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("each tool gets the file names that it looks for") {
-  CHECK(paths("psql") == Paths{"0001_outbox_relay_one.sql", "0001_outbox_relay_one.down.sql", "0002_outbox_relay_two_b.sql",
-                               "0002_outbox_relay_two_b.down.sql"});
+  CHECK(paths("psql") == Paths{"0001_outbox_relay_one.sql", "0001_outbox_relay_one.down.sql",
+                               "0002_outbox_relay_two_b.sql", "0002_outbox_relay_two_b.down.sql"});
   CHECK(paths("flyway") == Paths{"V20260101000000__outbox_relay_one.sql", "V20260101000000__outbox_relay_one.sql.conf",
-                                 "U20260101000000__outbox_relay_one.sql",
-                                 "V20260101000001__outbox_relay_two_b.sql", "U20260101000001__outbox_relay_two_b.sql"});
-  CHECK(paths("golang-migrate") == Paths{"20260101000000_outbox_relay_one.up.sql", "20260101000000_outbox_relay_one.down.sql",
-                                         "20260101000001_outbox_relay_two_b.up.sql", "20260101000001_outbox_relay_two_b.down.sql"});
+                                 "U20260101000000__outbox_relay_one.sql", "V20260101000001__outbox_relay_two_b.sql",
+                                 "U20260101000001__outbox_relay_two_b.sql"});
+  CHECK(paths("golang-migrate") ==
+        Paths{"20260101000000_outbox_relay_one.up.sql", "20260101000000_outbox_relay_one.down.sql",
+              "20260101000001_outbox_relay_two_b.up.sql", "20260101000001_outbox_relay_two_b.down.sql"});
   CHECK(paths("dbmate") == Paths{"20260101000000_outbox_relay_one.sql", "20260101000001_outbox_relay_two_b.sql"});
   CHECK(paths("sqitch") == Paths{"sqitch.plan", "deploy/outbox_relay_one.sql", "revert/outbox_relay_one.sql",
                                  "deploy/outbox_relay_two_b.sql", "revert/outbox_relay_two_b.sql"});
   CHECK(paths("liquibase") == Paths{"outbox_relay.changelog.xml", "outbox_relay_one.sql", "outbox_relay_one.down.sql",
                                     "outbox_relay_two_b.sql", "outbox_relay_two_b.down.sql"});
-  CHECK(paths("django") == Paths{"outbox_relay_migrations/__init__.py", "outbox_relay_migrations/migrations/__init__.py",
+  CHECK(paths("django") == Paths{"outbox_relay_migrations/__init__.py",
+                                 "outbox_relay_migrations/migrations/__init__.py",
                                  "outbox_relay_migrations/migrations/0001_outbox_relay_one.py",
                                  "outbox_relay_migrations/migrations/0002_outbox_relay_two_b.py"});
   CHECK(paths("alembic") == Paths{"outbox_relay_one.py", "outbox_relay_two_b.py"});

@@ -40,14 +40,16 @@ TEST_CASE("parts come in the order in which they depend on each other, whatever 
   request.parts = {"publication", "messages", "store", "outbox"};
   request.existing_outbox = "public.outbox";
   request.relay_role = "relay";
-  CHECK(names(request) == Names{"outbox_relay_store", "outbox_relay_outbox", "outbox_relay_messages", "outbox_relay_columns_public_outbox",
-                                "outbox_relay_index_public_outbox", "outbox_relay_publication", "outbox_relay_roles"});
+  CHECK(names(request) == Names{"outbox_relay_store", "outbox_relay_outbox", "outbox_relay_messages",
+                                "outbox_relay_columns_public_outbox", "outbox_relay_index_public_outbox",
+                                "outbox_relay_publication", "outbox_relay_roles"});
 }
 
 TEST_CASE("two tables whose names become the same file name get two names") {
   Request request;
   request.captures = {capture("public.a_b", "messages"), capture("\"public\".\"A b\"", "messages")};
-  CHECK(names(request) == Names{"outbox_relay_capture", "outbox_relay_capture_public_a_b", "outbox_relay_capture_public_a_b_2"});
+  CHECK(names(request) ==
+        Names{"outbox_relay_capture", "outbox_relay_capture_public_a_b", "outbox_relay_capture_public_a_b_2"});
 }
 
 TEST_CASE("every migration is one transaction with a lock_timeout, and has a way back") {
