@@ -62,7 +62,7 @@ class Writes:
         prepare(self._database)
 
     def bulk(self, table, form):
-        """Seconds of one large statement, and the share of the machine that others used."""
+        """Seconds of one large statement, PostgreSQL's processor time for it, and the share of the machine that others used."""
         use(self._database, f"public.{table}", form)
         self._database.execute(f"TRUNCATE {table}, outbox_relay.outbox")
         self._database.execute("CHECKPOINT")
@@ -71,46 +71,50 @@ class Writes:
             sql.execute(f"INSERT INTO {table} {ROWS}", (self._options.trigger_rows,))
             seconds = time.monotonic() - begun
         use(self._database, f"public.{table}", "none")
-        return seconds, meter.usage.others_share()
+        return seconds, meter.usage.postgres, meter.usage.others_share()
 
     def single(self, form):
-        """Single-row transactions per second of four clients."""
+        """Single-row transactions per second of four clients, and PostgreSQL's processor time for each in microseconds."""
         use(self._database, "public.orders", form)
         self._database.execute("TRUNCATE orders, outbox_relay.outbox")
         self._database.execute("CHECKPOINT")
         log = self._world.logs / f"single_{form}_{time.monotonic_ns()}"
         command = [POSTGRES_BIN / "pgbench", "-n", "-M", "prepared", "-c", 4, "-T", self._options.trigger_seconds]
-        run_measured([*command, "-f", self._script, self._database.url], log, self._world.servers, 120)
+        usage = run_measured([*command, "-f", self._script, self._database.url], log, self._world.servers, 120)
         use(self._database, "public.orders", "none")
-        return float(re.search(r"tps = ([\d.]+)", log.read_text())[1])
+        done = int(re.search(r"actually processed: (\d+)", log.read_text())[1])
+        return float(re.search(r"tps = ([\d.]+)", log.read_text())[1]), usage.postgres * 1e6 / done
 
 
 def triggers(world, options):
     writes = Writes(world, options)
-    seconds = {(table, form): [] for table in ("orders", "bare") for form in FORMS}
-    tps, others = {form: [] for form in FORMS}, {form: [] for form in FORMS}
+    found = {form: {key: [] for key in ("seconds", "bare", "cpu", "tps", "cpu_single", "others")} for form in FORMS}
     for number in range(-1, options.runs_of("triggers")):
         for form in FORMS:
-            one, share = writes.bulk("orders", form)
-            bare, _ = writes.bulk("bare", form)
-            rate = writes.single(form)
-            say(f"{'run ' + str(number + 1) if number >= 0 else 'warming up'}: {TITLES[form]}, {one:.2f} s, bare {bare:.2f} s, {rate:,.0f} transactions/s")
+            bare, _, _ = writes.bulk("bare", form)
+            one, cpu, share = writes.bulk("orders", form)
+            rate, cpu_single = writes.single(form)
+            label = f"run {number + 1}" if number >= 0 else "warming up"
+            say(f"{label}: {TITLES[form]}, {one:.2f} s, bare {bare:.2f} s, {rate:,.0f} transactions/s")
             if number >= 0:
-                seconds["orders", form].append(one)
-                seconds["bare", form].append(bare)
-                tps[form].append(rate)
-                others[form].append(100 * share)
+                row = (one, bare, cpu * 1e6 / options.trigger_rows, rate, cpu_single, 100 * share)
+                for key, value in zip(("seconds", "bare", "cpu", "tps", "cpu_single", "others"), row, strict=True):
+                    found[form][key].append(value)
+    series = {form: {key: Series(values) for key, values in found[form].items()} for form in FORMS}
     report = Report("triggers", f"one INSERT of {options.trigger_rows:,} rows; single-row transactions of four clients, table orders")
     for form in FORMS:
-        all_rows = Series(seconds["orders", form])
-        per_row = Series(s * 1e6 / options.trigger_rows for s in all_rows.values)
-        report.cost_line(TITLES[form], form, {"seconds": all_rows, "per_row": per_row, "tps": Series(tps[form]), "others": Series(others[form])})
+        report.cost_line(TITLES[form], form, series[form])
+
+    def against_none(form, key):
+        return series[form][key].divided_by(series["none"][key])
+
     for form, most in (("outbox", 2.7), ("messages", 1.9)):
-        report.ratio(f"orders, {form} / no trigger", Series(seconds["orders", form]).divided_by(Series(seconds["orders", "none"])), Target(at_most=most))
-        report.ratio(f"table without foreign key and index, {form} / no trigger",
-                     Series(seconds["bare", form]).divided_by(Series(seconds["bare", "none"])))
-        report.ratio(f"transactions/s, {form} / no trigger", Series(tps[form]).divided_by(Series(tps["none"])),
-                     Target(at_least=0.9) if form == "messages" else None)
+        report.ratio(f"one INSERT, {form} / no trigger", against_none(form, "seconds"), Target(at_most=most))
+        report.ratio(f"the same by processor time, {form} / no trigger", against_none(form, "cpu"))
+        report.ratio(f"without foreign key and index, {form} / no trigger", against_none(form, "bare"))
+        least = Target(at_least=0.9) if form == "messages" else None
+        report.ratio(f"transactions/s, {form} / no trigger", against_none(form, "tps"), least)
+        report.ratio(f"processor time of a transaction, {form} / no trigger", against_none(form, "cpu_single"))
     return report
 
 

@@ -61,9 +61,9 @@ class Report:
 
     def cost_line(self, title, key, series):
         """What a write costs with and without triggers: seconds of one large statement, and single-row transactions per second."""
-        self._head = ["", "s for all rows", "us/row", "transactions/s", "others %"]
-        row = [title, series["seconds"].text("{:.2f}"), f"{series['per_row'].middle:.2f}", series["tps"].text(), f"{series['others'].middle:.0f}"]
-        self._rows.append(row)
+        self._head = ["", "s for all rows", "CPU us/row", "transactions/s", "CPU us each", "others %"]
+        row = [title, series["seconds"].text("{:.2f}"), series["cpu"].text("{:.2f}"), series["tps"].text()]
+        self._rows.append([*row, series["cpu_single"].text("{:.0f}"), f"{series['others'].middle:.0f}"])
         self._json["measured"][key] = {name: value.as_json() for name, value in series.items()}
 
     def ratio(self, name, series, target=None):
