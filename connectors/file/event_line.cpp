@@ -94,7 +94,8 @@ void append_event_line(const Event& event, std::string& out) {
   append_field("payload", event.payload, As::json_if_it_is, out);
   append_headers(event, out);
   out += ",\"commit_lsn\":";
-  out += event.commit_lsn ? '"' + to_string(event.commit_lsn) + '"' : "null";
+  const bool has_lsn = event.commit_lsn && event.place == PlaceKind::lsn;
+  out += has_lsn ? '"' + to_string(event.commit_lsn) + '"' : "null";
   out += ",\"committed_at\":";
   append_time(event.commit_time_us, out);
   out += "}\n";

@@ -76,6 +76,21 @@ void RecordHeaders::add_columns(rd_kafka_headers_t* to, const Event& event) {
   for (const auto& header : event.headers) put(to, header.name, header.value);
 }
 
+void RecordHeaders::add_place(rd_kafka_headers_t* to, const Event& event) {
+  char buffer[24];
+  if (event.place == PlaceKind::row_id) {
+    put(to, "transaction_id", decimal(event.xid, buffer));
+    put(to, "row_id", decimal(event.commit_lsn.value, buffer));
+    return;
+  }
+  note_transaction(event);
+  put(to, "commit_lsn", lsn_text_);
+  put(to, "committed_at", time_text_);
+  put(to, "transaction_id", xid_text_);
+  put(to, "change_lsn", to_string(event.change_lsn));
+  put(to, "ordinal", decimal(event.ordinal, buffer));
+}
+
 HeadersHandle RecordHeaders::of_dead_letter(const Event& event, std::string_view original_topic) {
   char buffer[24];
   HeadersHandle headers(rd_kafka_headers_new(14 + event.headers.size()));
@@ -88,12 +103,7 @@ HeadersHandle RecordHeaders::of_dead_letter(const Event& event, std::string_view
   put(to, "aggregate_type", event.aggregate_type);
   put(to, "aggregate_id", event.aggregate_id);
   put(to, "sequence", decimal(event.sequence, buffer));
-  note_transaction(event);
-  put(to, "commit_lsn", lsn_text_);
-  put(to, "committed_at", time_text_);
-  put(to, "transaction_id", xid_text_);
-  put(to, "change_lsn", to_string(event.change_lsn));
-  put(to, "ordinal", decimal(event.ordinal, buffer));
+  add_place(to, event);
   put(to, "source", event.source_table);
   add_columns(to, event);
   return headers;

@@ -24,6 +24,7 @@ class RecordHeaders {
  private:
   void add(rd_kafka_headers_t* to, const HeaderSpec& spec, const Event& event);
   void add_columns(rd_kafka_headers_t* to, const Event& event);
+  void add_place(rd_kafka_headers_t* to, const Event& event);
   void note_transaction(const Event& event);
 
   std::vector<HeaderSpec> specs_;

@@ -1,8 +1,11 @@
-// What this folder brings: the source `slot`, and the stores in the captured database.
+// What this folder brings: the sources `slot` and `poll`, and the stores in the captured database.
 #include "connectors/component.h"
 
 #include "connectors/postgres/dead_letter_store.h"
 #include "connectors/postgres/migration_database.h"
+#include "connectors/postgres/poll_doctor.h"
+#include "connectors/postgres/poll_source.h"
+#include "connectors/postgres/poll_source_fields.h"
 #include "connectors/postgres/progress_store.h"
 #include "connectors/postgres/server_questions.h"
 #include "connectors/postgres/slot_source.h"
@@ -12,8 +15,8 @@ namespace relay::connectors::postgres {
 namespace {
 
 // Whether this pipeline keeps something in the schema outbox_relay.
-bool needs_store_tables(const BuildContext& context, const SlotSourceConfig& config) {
-  if (context.progress_in_database || config.create_tables) return true;
+bool needs_store_tables(const BuildContext& context) {
+  if (context.progress_in_database || outbox_config(context).create_tables) return true;
   const auto& on_reject = context.pipeline_config["on_reject"];
   return on_reject.is_map() && on_reject["dead_letter"].is_map() && on_reject["dead_letter"]["table"].has_value();
 }
@@ -28,8 +31,22 @@ SourceSpec slot_spec() {
     return std::make_unique<SlotSource>(slot_source_config(context), context.clock, context.log);
   };
   spec.doctor = [](const BuildContext& context) {
-    const auto config = slot_source_config(context);
-    return doctor_database(config, needs_store_tables(context, config));
+    return doctor_database(slot_source_config(context), needs_store_tables(context));
+  };
+  return spec;
+}
+
+SourceSpec poll_spec() {
+  SourceSpec spec;
+  spec.name = "poll";
+  spec.summary = "Rows of one outbox table, read with ordinary SQL: for databases whose wal_level cannot be changed.";
+  spec.fields = poll_source_fields();
+  spec.validate = validate_poll_source;
+  spec.build = [](const BuildContext& context) -> Result<std::unique_ptr<Source>> {
+    return std::make_unique<PollSource>(poll_source_config(context), context.clock, context.log);
+  };
+  spec.doctor = [](const BuildContext& context) {
+    return doctor_polled(poll_source_config(context), needs_store_tables(context));
   };
   return spec;
 }
@@ -39,12 +56,12 @@ SourceSpec slot_spec() {
 Component component() {
   Component all;
   all.name = "postgres";
-  all.sources = {slot_spec()};
+  all.sources = {slot_spec(), poll_spec()};
   all.progress_store = [](const BuildContext& context) -> Result<std::unique_ptr<ProgressStore>> {
-    return make_progress_store(connection_config(context), context.log, slot_source_config(context).create_tables);
+    return make_progress_store(connection_config(context), context.log, outbox_config(context).create_tables);
   };
   all.dead_letter_store = [](const BuildContext& context) -> Result<std::unique_ptr<DeadLetterStore>> {
-    return make_dead_letter_store(connection_config(context), context.log, slot_source_config(context).create_tables);
+    return make_dead_letter_store(connection_config(context), context.log, outbox_config(context).create_tables);
   };
   all.migration_database = [](const config::Value& database) {
     return make_migration_database(connection_config(database, "migrate"));

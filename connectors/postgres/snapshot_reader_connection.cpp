@@ -151,6 +151,16 @@ Result<SnapshotConnection::Next> SnapshotConnection::next(std::optional<Snapshot
   }
 }
 
+Result<bool> SnapshotConnection::take_notifications() {
+  if (PQconsumeInput(connection_) == 0) return fail(lost("listen"));
+  bool any = false;
+  while (PGnotify* notification = PQnotifies(connection_)) {
+    PQfreemem(notification);
+    any = true;
+  }
+  return any;
+}
+
 int SnapshotConnection::socket() const { return PQsocket(connection_); }
 
 }  // namespace relay::connectors::postgres

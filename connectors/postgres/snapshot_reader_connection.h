@@ -46,6 +46,9 @@ class SnapshotConnection {
   // Takes the next row of the started query. Never waits.
   Result<Next> next(std::optional<SnapshotRow>& row);
 
+  // True when a channel that is listened on was notified since the last call. Never waits; fails when the connection is gone.
+  Result<bool> take_notifications();
+
   int socket() const;
   bool wants_write() const { return wants_write_; }
 

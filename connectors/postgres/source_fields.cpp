@@ -113,7 +113,8 @@ void read_snapshot(const Value& snapshot, SlotSourceConfig& out) {
   if (!snapshot) return;
   out.snapshot = snapshot["mode"].as_string() == "initial" ? SnapshotMode::initial : SnapshotMode::never;
   if (snapshot["order_by"]) out.snapshot_order_by = comma_separated(snapshot["order_by"].as_string());
-  out.on_changed_row = snapshot["on_changed_row"].as_string() == "report" ? OnChangedRow::report : OnChangedRow::refuse;
+  if (snapshot["on_changed_row"])
+    out.on_changed_row = snapshot["on_changed_row"].as_string() == "report" ? OnChangedRow::report : OnChangedRow::refuse;
 }
 
 }  // namespace
@@ -187,20 +188,26 @@ ConnectionConfig connection_config(const config::Value& database, const std::str
   return out;
 }
 
-SlotSourceConfig slot_source_config(const BuildContext& context) {
+SlotSourceConfig outbox_config(const BuildContext& context) {
   const auto& part = context.pipeline_config["source"];
   SlotSourceConfig out;
   out.connection = connection_config(context);
   out.pipeline = context.pipeline;
+  out.create_tables = contains(strings(part["create"]), "tables");
+  read_snapshot(part["snapshot"], out);
+  read_outbox(part["outbox"], out);
+  return out;
+}
+
+SlotSourceConfig slot_source_config(const BuildContext& context) {
+  const auto& part = context.pipeline_config["source"];
+  auto out = outbox_config(context);
   out.slot = part["slot"] ? part["slot"].as_string() : "outbox_relay_" + context.pipeline;
   out.publication = part["publication"].as_string();
   const auto create = strings(part["create"]);
   out.create_publication = contains(create, "publication");
   out.create_slot = contains(create, "slot");
-  out.create_tables = contains(create, "tables");
   out.failover = part["failover"].as_bool();
-  read_snapshot(part["snapshot"], out);
-  read_outbox(part["outbox"], out);
   out.tables = table_captures(part["tables"]);
   if (!part["outbox"] && out.tables.empty()) out.snapshot = SnapshotMode::never;
   if (const auto& messages = part["messages"])

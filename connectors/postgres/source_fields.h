@@ -15,5 +15,7 @@ ConnectionConfig connection_config(const BuildContext& context);
 // The same for who is no pipeline; `who` is shown in pg_stat_activity.
 ConnectionConfig connection_config(const config::Value& database, const std::string& who);
 SlotSourceConfig slot_source_config(const BuildContext& context);
+// Of a source's configuration what every source of outbox rows has: connection, outbox, snapshot, create: [tables].
+SlotSourceConfig outbox_config(const BuildContext& context);
 
 }  // namespace relay::connectors::postgres

@@ -45,12 +45,14 @@ class SilenceGuard {
   SilenceGuard(const SilenceGuard&) = delete;
   SilenceGuard& operator=(const SilenceGuard&) = delete;
 
-  void arm() { set(std::chrono::steady_clock::now() + kSilenceLimit); }
+  void arm() { set(std::chrono::steady_clock::now() + limit); }
   void disarm() { set(std::nullopt); }
   bool fired() const {
     const std::lock_guard lock(mutex_);
     return fired_;
   }
+
+  std::chrono::milliseconds limit{kSilenceLimit};  // of the thread that arms
 
  private:
   using Deadline = std::optional<std::chrono::steady_clock::time_point>;
@@ -273,7 +275,8 @@ class SqlSession::Impl {
       return result;
     } catch (...) {
       silence_.disarm();
-      if (silence_.fired()) return fail(connection_lost(attempted, "the server did not answer for 20 seconds"));
+      if (silence_.fired())
+        return fail(connection_lost(attempted, "the server did not answer for " + std::to_string(silence_.limit.count() / 1000) + " seconds"));
       return fail(translate_exception(attempted));
     }
   }
@@ -293,6 +296,7 @@ class SqlSession::Impl {
   }
 
   const pqxx::connection& connection() const { return connection_; }
+  void limit_silence(Millis limit) { silence_.limit = limit; }
 
  private:
   mutable pqxx::connection connection_;  // looking at what arrived unasked is no change that anybody sees
@@ -353,6 +357,7 @@ std::string SqlSession::quote_literal(std::string_view text) const { return post
 int SqlSession::server_version() const { return impl_->connection().server_version(); }
 int SqlSession::backend_pid() const { return impl_->connection().backendpid(); }
 int SqlSession::socket() const { return impl_->connection().sock(); }
+void SqlSession::limit_silence(Millis limit) { impl_->limit_silence(limit); }
 bool SqlSession::alive() const { return impl_->alive(); }
 
 }  // namespace relay::connectors::postgres

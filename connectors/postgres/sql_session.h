@@ -41,6 +41,9 @@ class SqlSession {
   // A file of statements that brings its own BEGIN and COMMIT. Rolled back when one fails.
   Result<void> script(const std::string& text, std::string_view attempted);
 
+  // How long a silent server is waited for from now on.
+  void limit_silence(Millis limit);
+
   std::string quote_identifier(std::string_view name) const;
   std::string quote_literal(std::string_view text) const;
   int server_version() const;  // 150007

@@ -66,8 +66,9 @@ class DrainWatch {
   void tell_unfinished() const {
     for (const auto& [name, status, exit] : supervisor_.reports()) {
       if (exit) continue;
+      const auto held = status.held_back.empty() ? std::string() : "; held back by " + status.held_back;
       const bool starting = status.phase == PipelinePhase::starting || status.phase == PipelinePhase::backing_off;
-      session_.log().warn("drain_out_of_time", "the time is over and the pipeline is not drained",
+      session_.log().warn("drain_out_of_time", "the time is over and the pipeline is not drained" + held,
                           {{"pipeline", name},
                            {"phase", std::string(to_string(status.phase))},
                            {"last_error", status.last_error ? status.last_error->code : std::string("none")},

@@ -34,6 +34,9 @@ DrainTotals totals_of(std::span<const PipelineReport> reports) {
     }
     // Inside a large transaction only its changes move.
     const auto at = std::max(status.acknowledged.end_lsn, status.acknowledged.position.change_lsn);
+    const bool ids = status.acknowledged.place == PlaceKind::row_id;
+    if (ids && status.drain_target > at) totals.remaining_ids += status.drain_target.value - at.value;
+    if (ids && status.drain_target) continue;
     if (!status.drain_target || !at)
       totals.remaining_wal.reset();
     else if (totals.remaining_wal && at < status.drain_target)
@@ -59,21 +62,29 @@ std::optional<std::chrono::seconds> DrainMeter::time_left() const {
   const auto& before = samples_.front();
   const auto& now = samples_.back();
   if (!before.totals.remaining_wal || !now.totals.remaining_wal) return std::nullopt;
-  const auto done = static_cast<double>(*before.totals.remaining_wal) - static_cast<double>(*now.totals.remaining_wal);
   const auto seconds = seconds_between(before.time, now.time);
-  if (done <= 0 || seconds <= 0) return std::nullopt;
-  const auto left = static_cast<double>(*now.totals.remaining_wal) * seconds / done;
+  const auto left = [&](std::uint64_t then, std::uint64_t remaining) {
+    if (remaining == 0) return 0.0;
+    const auto done = static_cast<double>(then) - static_cast<double>(remaining);
+    return done > 0 && seconds > 0 ? static_cast<double>(remaining) * seconds / done : -1.0;
+  };
+  const auto wal = left(*before.totals.remaining_wal, *now.totals.remaining_wal);
+  const auto ids = left(before.totals.remaining_ids, now.totals.remaining_ids);
   constexpr double kTooLong = 30.0 * 24 * 3600;
-  if (left > kTooLong) return std::nullopt;
-  return std::chrono::seconds(static_cast<std::int64_t>(std::ceil(left)));
+  const auto longest = std::max(wal, ids);
+  if (wal < 0 || ids < 0 || longest > kTooLong) return std::nullopt;
+  return std::chrono::seconds(static_cast<std::int64_t>(std::ceil(longest)));
 }
 
 std::string DrainMeter::line() const {
   if (samples_.empty()) return {};
   const auto& totals = samples_.back().totals;
   auto out = std::to_string(totals.events) + " events, " + printed("%.0f/s", events_per_second());
-  out += totals.remaining_wal ? ", " + rounded_size(*totals.remaining_wal) + " of WAL left" : ", starting";
-  if (const auto left = time_left(); left && *totals.remaining_wal > 0) out += ", about " + rounded_time(*left);
+  if (!totals.remaining_wal) out += ", starting";
+  const bool only_ids = totals.remaining_wal == 0 && totals.remaining_ids > 0;
+  if (totals.remaining_wal && !only_ids) out += ", " + rounded_size(*totals.remaining_wal) + " of WAL left";
+  if (totals.remaining_ids > 0) out += ", " + std::to_string(totals.remaining_ids) + " ids left";
+  if (const auto left = time_left(); left && *totals.remaining_wal + totals.remaining_ids > 0) out += ", about " + rounded_time(*left);
   if (totals.pipelines > 1)
     out += ", " + std::to_string(totals.ended) + " of " + std::to_string(totals.pipelines) + " pipelines done";
   return out;

@@ -10,7 +10,7 @@ namespace {
 std::string_view state_of(ProgressState state) {
   switch (state) {
     case ProgressState::creating:
-      return "creating (the slot is about to be made)";
+      return "creating (the slot, or the reader, is about to be made)";
     case ProgressState::snapshot:
       return "snapshot (existing rows are being read)";
     case ProgressState::streaming:
@@ -38,9 +38,9 @@ class Table {
   std::string out_;
 };
 
-std::string position_of(const Position& position) {
+std::string position_of(const Position& position, PlaceKind place) {
   if (!position.commit_lsn) return "no transaction of the stream yet";
-  auto out = "commit " + to_string(position.commit_lsn);
+  auto out = place == PlaceKind::lsn ? "commit " + to_string(position.commit_lsn) : place_text(place, position.commit_lsn);
   if (position.inside_transaction())
     out += ", inside the transaction at " + to_string(position.change_lsn) + " #" + std::to_string(position.ordinal);
   if (position.xid != 0) out += ", transaction " + std::to_string(position.xid);
@@ -55,10 +55,13 @@ std::string progress_text(const std::string& pipeline, const std::optional<Progr
   Table table;
   table.row("state", state_of(progress->state));
   table.row("sequence", std::to_string(progress->sequence));
-  table.row("position", position_of(progress->position));
-  if (progress->end_lsn)
+  table.row("position", position_of(progress->position, progress->place));
+  const bool ids = progress->place == PlaceKind::row_id;
+  if (ids)
+    table.row("delivered", "up to " + place_text(progress->place, progress->end_lsn));
+  else if (progress->end_lsn)
     table.row("end LSN", to_string(progress->end_lsn) + " (everything below is delivered or was not ours)");
-  table.row("slot", progress->slot);
+  table.row(ids ? "ids of" : "slot", progress->slot);
   table.row("database", "system " + progress->system_identifier + ", timeline " + std::to_string(progress->timeline));
   table.row("Kafka cluster", progress->cluster_id);
   if (progress->state == ProgressState::snapshot)
@@ -80,7 +83,8 @@ std::string progress_list_json(const std::vector<StoredProgress>& all) {
 
 std::string short_progress(const std::optional<Progress>& progress) {
   if (!progress) return "nothing";
-  const auto place = progress->end_lsn ? to_string(progress->end_lsn) : std::string("no position");
+  const bool ids = progress->place == PlaceKind::row_id;
+  const auto place = progress->end_lsn || ids ? place_text(progress->place, progress->end_lsn) : std::string("no position");
   return place + ", sequence " + std::to_string(progress->sequence);
 }
 

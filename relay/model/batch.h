@@ -33,6 +33,12 @@ class Batch {
     return at_boundary() && marked_ && (events_.size() >= limits_.events_target || bytes_ >= limits_.bytes_target);
   }
 
+  // A source that reads pages, and marks a boundary only when a page is known to be durable, stops at the target.
+  bool at_target() const { return events_.size() >= limits_.events_target || bytes_ >= limits_.bytes_target; }
+  std::size_t events_to_target() const {
+    return events_.size() < limits_.events_target ? limits_.events_target - events_.size() : 0;
+  }
+
   // The source: appends an event whose views point into arena() or outlive the pipeline. `bytes` is what it weighs
   // against the batch limit (its copied fields).
   Event& add(std::size_t bytes) {

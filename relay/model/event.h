@@ -39,6 +39,7 @@ struct Event {
   std::uint32_t xid = 0;
   std::int64_t commit_time_us = 0;  // microseconds since 1970
   bool from_snapshot = false;
+  PlaceKind place = PlaceKind::lsn;  // row_id: commit_lsn is the row's id, and there is no change_lsn and commit time
   Disposition disposition = Disposition::deliver;
   std::string_view reject_code;     // stable snake_case
   std::string_view reject_reason;   // a sentence without any value of the event

@@ -11,6 +11,10 @@ std::string to_string(Lsn lsn) {
   return text;
 }
 
+std::string place_text(PlaceKind kind, Lsn place) {
+  return kind == PlaceKind::row_id ? "id " + std::to_string(place.value) : to_string(place);
+}
+
 std::optional<Lsn> parse_lsn(std::string_view text) {
   const auto slash = text.find('/');
   if (slash == std::string_view::npos) return std::nullopt;

@@ -20,4 +20,9 @@ struct Lsn {
 std::string to_string(Lsn lsn);
 std::optional<Lsn> parse_lsn(std::string_view text);
 
+// What the numbers of a position count: bytes of the WAL, or ids of the rows of an outbox table, which a source without
+// a slot reads. Ids take the place of LSNs everywhere in the protocol; only where people read them they must differ.
+enum class PlaceKind : std::uint8_t { lsn, row_id };
+std::string place_text(PlaceKind kind, Lsn place);  // "16/B374D848", "id 131"
+
 }  // namespace relay

@@ -40,7 +40,8 @@ struct Progress {
   std::string cluster_id;         // of Kafka; empty for stores in the database
   std::string system_identifier;  // of the PostgreSQL cluster
   std::uint32_t timeline = 0;
-  std::string slot;
+  std::string slot;               // with row ids: the column and the sequence that they come from
+  PlaceKind place = PlaceKind::lsn;  // what position and end_lsn count
   Position position;              // of the last event handed over
   Lsn end_lsn;                    // everything below is handed over or was not ours; nothing above is ever confirmed
   std::uint64_t sequence = 0;     // of the last event handed over; 1, 2, 3 ... without a gap

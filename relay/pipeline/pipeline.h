@@ -58,6 +58,7 @@ struct PipelineStatus {
   Progress acknowledged;          // the last stored progress
   Lsn server_wal_end;             // the newest the server told
   Lsn drain_target;               // 0 unless draining
+  std::string held_back;          // as in StepResult
   std::uint64_t events = 0;       // handed over by this process
   std::uint64_t bytes = 0;        // their payload bytes
   std::uint64_t batches = 0;      // handed over with at least one event

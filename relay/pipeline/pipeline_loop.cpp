@@ -44,21 +44,26 @@ Millis PipelineLoop::step(Millis wait) {
 Millis PipelineLoop::run(Millis wait) {
   if (auto taken = take_delivery(); !taken) return leave(std::move(taken).error());
   if (auto well = watch_sink(); !well) return leave(std::move(well).error());
-  const bool full = filling_->full();
+  const bool full = filling_->full() && filling_->at_boundary();
   const auto first = filling_->events().size();
   // With events waiting and the sink free, look once more for what has arrived, but wait for nothing.
   const bool hungry = !draining_ && filling_->at_boundary() && first > 0;
   auto step = source_.step(full ? nullptr : filling_, hungry ? Millis{0} : wait);
   if (!step) return leave(std::move(step).error());
   process_appended(first);
-  if (step->server_wal_end) {
-    const std::lock_guard lock(status_mutex_);
-    status_.server_wal_end = std::max(status_.server_wal_end, step->server_wal_end);
-  }
+  note_step(*step);
   if (may_hand_over(*step) || idle_progress_due(*step)) hand_over(step->idle_end_lsn);
   if (drained()) return stop();
   const bool gathering = step->caught_up && !filling_->empty() && linger(*step) >= kGather;
   return gathering ? kGather : Millis{0};
+}
+
+void PipelineLoop::note_step(const StepResult& step) {
+  const auto target = status_.drain_target;
+  passed_target_ |= target && step.passed >= target && !draining_ && filling_->empty();
+  const std::lock_guard lock(status_mutex_);
+  status_.server_wal_end = std::max(status_.server_wal_end, step.server_wal_end);
+  status_.held_back = step.held_back;
 }
 
 Result<void> PipelineLoop::take_delivery() {
@@ -74,7 +79,7 @@ Result<void> PipelineLoop::take_delivery() {
   source_.confirm(stored.end_lsn);
   const bool was_snapshot = status_.acknowledged.state == ProgressState::snapshot;
   if (was_snapshot && stored.state == ProgressState::streaming) {
-    log_.info("initial_rows_delivered", "the rows that existed before the slot are delivered",
+    log_.info("initial_rows_delivered", "the rows that existed before the first start are delivered",
               {{"rows", stored.snapshot.rows}});
     set_phase(PipelinePhase::streaming);
   }
@@ -175,7 +180,7 @@ Result<void> PipelineLoop::watch_sink() {
 bool PipelineLoop::drained() const {
   const auto& stored = status_.acknowledged;
   return options_.drain && status_.drain_target && stored.state == ProgressState::streaming &&
-         !stored.position.inside_transaction() && stored.end_lsn >= status_.drain_target;
+         !stored.position.inside_transaction() && (passed_target_ || stored.end_lsn >= status_.drain_target);
 }
 
 // ---- the end of an attempt -------------------------------------------------------------------------------------------

@@ -72,6 +72,7 @@ class PipelineLoop {
   void post(Batch* batch);
   Result<void> watch_sink();
   bool drained() const;
+  void note_step(const StepResult& step);
 
   // The end of an attempt.
   Millis leave(Error error);
@@ -118,6 +119,7 @@ class PipelineLoop {
   SteadyTime quiesce_until_{};
   SteadyTime wake_at_{};
   bool announced_standby_ = false;
+  bool passed_target_ = false;    // the source has passed the drain's target, and all it gave is stored
   std::uint64_t delivered_sequence_ = 0;  // the highest that this process saw stored
 
   mutable std::mutex status_mutex_;

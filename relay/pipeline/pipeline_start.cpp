@@ -156,8 +156,9 @@ Millis PipelineLoop::await_start_note(Millis wait) {
   const auto stored = noted(wait);
   if (!stored) return leave(stored.error());
   if (!*stored) return Millis{0};
-  log_.info("slot_created", "created the slot",
-            {{"slot", note_.slot}, {"consistent_point", to_string(note_.end_lsn)},
+  const bool is_slot = note_.place == PlaceKind::lsn;
+  log_.info(is_slot ? "slot_created" : "reader_created", is_slot ? "created the slot" : "created the reader of this pipeline",
+            {{"slot", note_.slot}, {"consistent_point", place_text(note_.place, note_.end_lsn)},
              {"initial_rows", note_.state == ProgressState::snapshot}});
   auto started = start_from(note_);
   return started ? Millis{0} : leave(std::move(started).error());
@@ -182,6 +183,7 @@ Result<void> PipelineLoop::start_from(Progress progress) {
   filling_->clear(kKeepBytes);
   draining_ = nullptr;
   stored_at_ = clock_.now();
+  passed_target_ = false;
   unknown_outcome_ = false;  // what was stored has been read
   state_ = State::running;
   {
@@ -191,7 +193,7 @@ Result<void> PipelineLoop::start_from(Progress progress) {
   }
   set_phase(enqueued_.state == ProgressState::snapshot ? PipelinePhase::snapshot : PipelinePhase::streaming);
   log_.info("started", "delivering",
-            {{"slot", enqueued_.slot}, {"from", to_string(enqueued_.end_lsn)}, {"sequence", enqueued_.sequence}});
+            {{"slot", enqueued_.slot}, {"from", place_text(enqueued_.place, enqueued_.end_lsn)}, {"sequence", enqueued_.sequence}});
   return {};
 }
 
@@ -203,6 +205,7 @@ Progress PipelineLoop::identity() const {
   p.system_identifier = source_state_.system_identifier;
   p.timeline = source_state_.timeline;
   p.slot = source_state_.slot_name;
+  p.place = source_state_.place;
   p.fingerprint = source_state_.fingerprint;
   p.sequence = enqueued_.sequence;
   p.written_at_us = clock_.unix_micros();

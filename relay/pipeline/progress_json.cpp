@@ -34,6 +34,21 @@ Lsn lsn_at(const Json& object, const char* name) {
   return *lsn;
 }
 
+// Row ids have names and a form of their own, so that nobody takes one for an LSN: not a person, nor a program that
+// knows only LSNs.
+constexpr std::string_view kRowIds = "row_id";
+
+Lsn id_at(const Json& object, const char* name) { return Lsn{object.at(name).get<std::uint64_t>()}; }
+
+Json row_position_json(const Position& p) { return {{"id", p.commit_lsn.value}, {"xid", p.xid}}; }
+
+Position row_position_of(const Json& j) {
+  Position p;
+  p.commit_lsn = p.end_lsn = id_at(j, "id");
+  p.xid = j.at("xid").get<std::uint32_t>();
+  return p;
+}
+
 Json position_json(const Position& p) {
   return {{"commit_lsn", to_string(p.commit_lsn)}, {"end_lsn", to_string(p.end_lsn)},
           {"change_lsn", to_string(p.change_lsn)}, {"ordinal", p.ordinal},
@@ -116,8 +131,13 @@ Progress progress_of(const Json& j) {
   p.system_identifier = j.at("system_identifier").get<std::string>();
   p.timeline = j.at("timeline").get<std::uint32_t>();
   p.slot = j.at("slot").get<std::string>();
-  p.position = position_of(j.at("position"));
-  p.end_lsn = lsn_at(j, "end_lsn");
+  if (j.contains("place")) {
+    if (j.at("place").get_ref<const std::string&>() != kRowIds) throw BadField{"place"};
+    p.place = PlaceKind::row_id;
+  }
+  const bool ids = p.place == PlaceKind::row_id;
+  p.position = ids ? row_position_of(j.at("position")) : position_of(j.at("position"));
+  p.end_lsn = ids ? id_at(j, "end_id") : lsn_at(j, "end_lsn");
   p.sequence = j.at("sequence").get<std::uint64_t>();
   if (j.contains("snapshot")) p.snapshot = snapshot_of(j.at("snapshot"));
   p.fingerprint = j.at("fingerprint").get<std::string>();
@@ -139,10 +159,16 @@ std::string progress_to_json(const Progress& p) {
          {"cluster_id", p.cluster_id},
          {"system_identifier", p.system_identifier},
          {"timeline", p.timeline},
-         {"slot", p.slot},
-         {"position", position_json(p.position)},
-         {"end_lsn", to_string(p.end_lsn)},
-         {"sequence", p.sequence}};
+         {"slot", p.slot}};
+  if (p.place == PlaceKind::row_id) {
+    j["place"] = kRowIds;
+    j["position"] = row_position_json(p.position);
+    j["end_id"] = p.end_lsn.value;
+  } else {
+    j["position"] = position_json(p.position);
+    j["end_lsn"] = to_string(p.end_lsn);
+  }
+  j["sequence"] = p.sequence;
   if (!(p.snapshot == SnapshotProgress{})) j["snapshot"] = snapshot_json(p.snapshot);
   j["fingerprint"] = p.fingerprint;
   j["written_at_us"] = p.written_at_us;

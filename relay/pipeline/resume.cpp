@@ -6,8 +6,10 @@ namespace relay {
 namespace {
 
 // Codes of everything refused here, in the order of the checks: progress_missing, cluster_changed,
-// system_identifier_changed, slot_changed, slot_missing, timeline_behind, timeline_diverged, wal_behind_progress,
-// slot_ahead_of_progress, stream_changed_inside_transaction, stream_changed_during_snapshot.
+// system_identifier_changed, source_changed, slot_changed, slot_missing, timeline_behind, timeline_diverged,
+// wal_behind_progress, slot_ahead_of_progress, stream_changed_inside_transaction, stream_changed_during_snapshot; and of
+// sources that count row ids: id_sequence_changed, reader_missing, timeline_changed, ids_behind_progress,
+// reader_ahead_of_progress.
 
 std::string adopt(const std::string& pipeline) { return "outbox-relay progress adopt -c FILE --pipeline " + pipeline; }
 
@@ -15,12 +17,19 @@ tl::unexpected<Error> refuse(std::string code, std::string message, std::string 
   return fail(ErrorKind::fatal, std::move(code), std::move(message), std::move(hint));
 }
 
+bool counts_ids(const SourceState& source) { return source.place == PlaceKind::row_id; }
+
+// What holds the place on the server, for messages.
+std::string holder(const SourceState& source, const std::string& pipeline) {
+  return counts_ids(source) ? "reader " + pipeline : "slot " + source.slot_name;
+}
+
 Result<StartAction> without_progress(const SourceState& source, const std::string& pipeline) {
   if (source.slot)
     return refuse("progress_missing",
-                  "starting pipeline " + pipeline + ": slot " + source.slot_name + " exists (confirmed " +
-                      to_string(source.slot->confirmed_flush) + "), but no progress record says what was delivered",
-                  "if the slot's confirmed position is right, take it over: " + adopt(pipeline) +
+                  "starting pipeline " + pipeline + ": " + holder(source, pipeline) + " exists (confirmed " +
+                      place_text(source.place, source.slot->confirmed_flush) + "), but no progress record says what was delivered",
+                  "if its confirmed position is right, take it over: " + adopt(pipeline) +
                       " ; to begin anew: outbox-relay slot drop -c FILE --pipeline " + pipeline);
   if (source.creation_refused) return fail(*source.creation_refused);
   return StartAction::create;
@@ -37,6 +46,21 @@ Result<void> same_identity(const SourceState& source, const Progress& p, const s
                   "starting pipeline " + p.pipeline + ": its progress belongs to the PostgreSQL cluster with system identifier " +
                       p.system_identifier + ", the server reached now has " + source.system_identifier,
                   "point database.url at the old server; for a restored copy or an upgraded server: " + adopt(p.pipeline));
+  if (source.place != p.place) {
+    const char* const was = counts_ids(source) ? "slot" : "poll";
+    const char* const is = counts_ids(source) ? "poll" : "slot";
+    return refuse("source_changed",
+                  "starting pipeline " + p.pipeline + ": its progress (" + place_text(p.place, p.end_lsn) +
+                      ") was made by a source of type " + was + ", configured is " + is +
+                      ", and what one has delivered means nothing to the other",
+                  std::string("set source.type: ") + was + "; to change it, let the old source drain, then begin anew: "
+                  "outbox-relay progress reset -c FILE --pipeline " + p.pipeline);
+  }
+  if (source.slot_name != p.slot && counts_ids(source))
+    return refuse("id_sequence_changed",
+                  "starting pipeline " + p.pipeline + ": its progress counts ids of " + p.slot + ", configured is " +
+                      source.slot_name + "; ids of the one say nothing about rows of the other",
+                  "set source.outbox to the old table, or take over what the reader has acknowledged: " + adopt(p.pipeline));
   if (source.slot_name != p.slot)
     return refuse("slot_changed",
                   "starting pipeline " + p.pipeline + ": its progress belongs to slot " + p.slot + ", configured is " +
@@ -67,6 +91,44 @@ Result<void> same_history(const SourceState& source, const Progress& p) {
   }
   if (source.wal_end < delivered)
     return refuse("wal_behind_progress", at + ", the server's WAL ends at " + to_string(source.wal_end), hint);
+  return {};
+}
+
+// Ids do not tell what a promoted standby lacks, so any other timeline needs a person; and a sequence behind what was
+// delivered was put back, so that its next ids would be taken for delivered ones.
+Result<void> same_ids(const SourceState& source, const Progress& p) {
+  const auto delivered = std::max(p.end_lsn, p.position.commit_lsn);
+  const std::string at = "starting pipeline " + p.pipeline + ": delivered is up to " + place_text(p.place, delivered) +
+                         " on timeline " + std::to_string(p.timeline);
+  if (source.timeline != p.timeline)
+    return refuse("timeline_changed",
+                  at + ", the server is on timeline " + std::to_string(source.timeline) +
+                      ": a standby was promoted or a backup restored, which may lack rows that were delivered",
+                  "compare, then go on behind what the reader has acknowledged there (events after it come twice): " +
+                      adopt(p.pipeline));
+  if (source.wal_end < delivered)
+    return refuse("ids_behind_progress",
+                  at + ", but the newest id that " + source.slot_name + " has given out is " +
+                      std::to_string(source.wal_end.value) + ": it was set back, or a backup was restored",
+                  source.slot->confirmed_flush <= source.wal_end
+                      ? "compare, then go on behind what the reader has acknowledged there: " + adopt(p.pipeline)
+                      : "set it forward again: SELECT setval('SEQUENCE', " + std::to_string(delivered.value) +
+                            "); rows that have smaller ids already are not delivered");
+  return {};
+}
+
+Result<void> same_reader_position(const SourceState& source, const Progress& p) {
+  if (!source.slot)
+    return refuse("reader_missing",
+                  "starting pipeline " + p.pipeline + ": its row in outbox_relay.reader does not exist any more; rows after " +
+                      place_text(p.place, p.end_lsn) + " may have been purged",
+                  "to accept that and begin anew: outbox-relay progress reset -c FILE --pipeline " + p.pipeline);
+  if (source.slot->confirmed_flush > p.end_lsn)
+    return refuse("reader_ahead_of_progress",
+                  "starting pipeline " + p.pipeline + ": outbox_relay.reader says that " +
+                      place_text(source.place, source.slot->confirmed_flush) + " is acknowledged, but only " +
+                      place_text(p.place, p.end_lsn) + " was delivered; what lies between may have been purged",
+                  "to accept that loss: " + adopt(p.pipeline));
   return {};
 }
 
@@ -109,8 +171,8 @@ Result<StartAction> decide_start(const SourceState& source, const std::optional<
     if (source.creation_refused) return fail(*source.creation_refused);
     return StartAction::recreate;
   }
-  RELAY_TRY(same_slot_position(source, *progress));
-  RELAY_TRY(same_history(source, *progress));
+  RELAY_TRY(counts_ids(source) ? same_reader_position(source, *progress) : same_slot_position(source, *progress));
+  RELAY_TRY(counts_ids(source) ? same_ids(source, *progress) : same_history(source, *progress));
   RELAY_TRY(same_shape(source, *progress));
   return StartAction::resume;
 }

@@ -24,7 +24,8 @@ struct TimelineSwitch {
   Lsn switch_point;
 };
 
-// The server-side object that holds our place (a replication slot) and is the lock between instances.
+// The server-side object that holds our place: a replication slot, which is the lock between instances too, or the row of
+// a reader, beside which there is an advisory lock.
 struct SlotState {
   Lsn confirmed_flush;
   bool active = false;
@@ -36,8 +37,9 @@ struct SourceState {
   std::string system_identifier;
   std::uint32_t timeline = 0;
   std::vector<TimelineSwitch> history;  // of the timelines before `timeline`
-  Lsn wal_end;                          // of the server, flushed
-  std::string slot_name;
+  Lsn wal_end;                          // of the server, flushed; with row ids, the newest id that was given out
+  std::string slot_name;                // with row ids: the column and the sequence that they come from
+  PlaceKind place = PlaceKind::lsn;     // what all positions of this source count
   std::optional<SlotState> slot;        // nullopt: there is none
   std::optional<Error> creation_refused;  // why create() would refuse: not asked for in `create`, no snapshot choice ...
   std::string fingerprint;              // of the configuration that shapes the stream
@@ -61,6 +63,10 @@ struct StepResult {
   Lsn server_wal_end;         // the newest the server told, for lag; 0 when it told nothing
   // How long after its commit the server sent what was read last, both by the server's clock. Much: there is a backlog.
   std::chrono::microseconds behind{0};
+  // Everything below was appended to a batch, was not ours, or does not exist: for sources whose last places may be ones
+  // of which no event will ever come, so that a drain ends all the same. 0: only stored progress tells.
+  Lsn passed;
+  std::string held_back;  // who keeps committed events from being delivered, for people; empty: nobody for long
 };
 
 // Counters that only grow; read by other threads.

@@ -69,6 +69,9 @@ TEST_CASE("what is not known of an event is null") {
   const auto line = line_of(event);
   CHECK(line.find(R"("event_type":null)") != std::string::npos);
   CHECK(line.ends_with("\"commit_lsn\":null,\"committed_at\":null}\n"));
+  event.commit_lsn = Lsn{131};
+  event.place = PlaceKind::row_id;  // a row's id is no LSN
+  CHECK(line_of(event).ends_with("\"commit_lsn\":null,\"committed_at\":null}\n"));
 }
 
 TEST_CASE("times before 1970 and far ahead are written right") {

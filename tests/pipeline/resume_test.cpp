@@ -117,3 +117,67 @@ TEST_CASE("a changed configuration is refused where a position inside a transact
   p.state = ProgressState::snapshot;
   CHECK(decided(s, p) == "stream_changed_during_snapshot");
 }
+
+namespace {
+
+SourceState polled() {
+  auto s = server();
+  s.place = PlaceKind::row_id;
+  s.slot_name = "public.outbox.relay_id, sequence 16391";
+  s.wal_end = {140};
+  s.slot = SlotState{{120}, false, 0};
+  return s;
+}
+
+Progress stored_ids() {
+  auto p = stored();
+  p.place = PlaceKind::row_id;
+  p.slot = polled().slot_name;
+  p.position = {{131}, {131}, {}, 0, 9, 0};
+  p.end_lsn = {131};
+  return p;
+}
+
+}  // namespace
+
+TEST_CASE("ids that were delivered are resumed as long as the sequence is not behind them") {
+  CHECK(decided(polled(), stored_ids()) == "resume");
+  auto s = polled();
+  s.wal_end = {131};
+  CHECK(decided(s, stored_ids()) == "resume");
+  s.wal_end = {130};
+  CHECK(decided(s, stored_ids()) == "ids_behind_progress");
+  const auto refused = decide_start(s, stored_ids(), "orders", "K");
+  CHECK(refused.error().message.find("id 131") != std::string::npos);
+  CHECK(refused.error().message.find("0/83") == std::string::npos);
+}
+
+TEST_CASE("a sequence that was set back behind the acknowledged ids is not adopted but set forward") {
+  auto s = polled();
+  s.wal_end = {130};
+  CHECK(decide_start(s, stored_ids(), "orders", "K").error().hint.find("progress adopt") != std::string::npos);
+  s.wal_end = {119};
+  CHECK(decide_start(s, stored_ids(), "orders", "K").error().hint.find("setval('SEQUENCE', 131)") != std::string::npos);
+}
+
+TEST_CASE("with row ids every other timeline, sequence and reader is refused") {
+  auto s = polled();
+  s.timeline = 3;
+  s.history = {{2, {0xFFFF}}};  // tells LSNs, which say nothing about ids
+  CHECK(decided(s, stored_ids()) == "timeline_changed");
+  s = polled();
+  s.slot_name = "public.outbox.relay_id, sequence 16999";
+  CHECK(decided(s, stored_ids()) == "id_sequence_changed");
+  s = polled();
+  s.slot->confirmed_flush = {132};
+  CHECK(decided(s, stored_ids()) == "reader_ahead_of_progress");
+  s.slot.reset();
+  CHECK(decided(s, stored_ids()) == "reader_missing");
+}
+
+TEST_CASE("progress of a slot is refused by a source that polls, and the other way round") {
+  CHECK(decided(polled(), stored()) == "source_changed");
+  CHECK(decided(server(), stored_ids()) == "source_changed");
+  const auto refused = decide_start(polled(), stored(), "orders", "K");
+  CHECK(refused.error().hint.find("source.type: slot") != std::string::npos);
+}

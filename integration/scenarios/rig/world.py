@@ -76,11 +76,11 @@ def merge(base, change):
 
 
 class Load:
-    """pgbench with the script above, started again whenever the database was away."""
+    """pgbench with a script, started again whenever the database was away."""
 
-    def __init__(self, world, rate, sessions, directory):
+    def __init__(self, world, rate, sessions, directory, text):
         script = directory / "load.sql"
-        script.write_text(LOAD)
+        script.write_text(text)
         self.log = directory / "load.log"
         command = [world.postgres.BIN / "pgbench", "-n", "-f", script, "-c", sessions, "-T", 3600, "--max-tries", 5]
         if rate:
@@ -157,8 +157,8 @@ class World:
         for _ in range(mebibytes):
             self.sql("INSERT INTO elsewhere (filler) SELECT repeat(md5(g::text), 30) FROM generate_series(1, 1000) g")
 
-    def load(self, rate=200, sessions=4):
-        load = Load(self, rate, sessions, self.directory)
+    def load(self, rate=200, sessions=4, script=LOAD):
+        load = Load(self, rate, sessions, self.directory, script)
         self.loads.append(load)
         return load
 

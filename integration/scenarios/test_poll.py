@@ -1,0 +1,635 @@
+"""The poll source: rows of one outbox table by ordinary SQL, without a slot and without wal_level=logical."""
+
+import json
+import threading
+import time
+
+import psycopg2
+import pytest
+from rig.processes import Frozen, stay, wait_for
+from rig.relay import ask
+from rig.world import OUTBOX, ROLE, WRITERS, World, merge
+from test_kills import SMALL_BATCHES, Storm
+
+READER = """
+CREATE SCHEMA IF NOT EXISTS outbox_relay;
+CREATE TABLE IF NOT EXISTS outbox_relay.reader (pipeline text PRIMARY KEY, acknowledged bigint NOT NULL,
+  updated_at timestamptz NOT NULL DEFAULT now());
+"""
+
+# Ours: ids of its own, a ring of partitions.
+OWN = READER + """
+CREATE TABLE outbox_relay.outbox (
+  relay_xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  relay_id bigint GENERATED ALWAYS AS IDENTITY (CACHE 1),
+  ring smallint NOT NULL DEFAULT 0,
+  id uuid NOT NULL DEFAULT gen_random_uuid(),
+  aggregatetype text NOT NULL, aggregateid text NOT NULL, type text NOT NULL, payload jsonb,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (ring, relay_id)
+) PARTITION BY LIST (ring);
+CREATE TABLE outbox_relay.outbox_0 PARTITION OF outbox_relay.outbox FOR VALUES IN (0);
+CREATE TABLE outbox_relay.outbox_1 PARTITION OF outbox_relay.outbox FOR VALUES IN (1);
+CREATE INDEX ON outbox_relay.outbox (relay_id);
+-- what the writers of every scenario insert into
+CREATE VIEW outbox AS SELECT id, aggregatetype, aggregateid, type, payload, created_at FROM outbox_relay.outbox;
+""" + WRITERS
+
+# Theirs, from long before, and what makes it ready.
+MIGRATION = """
+CREATE SEQUENCE outbox_relay_id_seq;
+ALTER TABLE outbox ADD COLUMN relay_xid xid8, ADD COLUMN relay_id bigint;
+ALTER TABLE outbox ALTER COLUMN relay_xid SET DEFAULT pg_current_xact_id(),
+                   ALTER COLUMN relay_id SET DEFAULT nextval('outbox_relay_id_seq');
+ALTER SEQUENCE outbox_relay_id_seq OWNED BY outbox.relay_id;
+CREATE INDEX outbox_relay_id ON outbox (relay_id);
+"""
+
+RIGHTS = f"""
+GRANT USAGE ON SCHEMA outbox_relay TO {ROLE};
+GRANT SELECT ON ALL TABLES IN SCHEMA public, outbox_relay TO {ROLE};
+GRANT SELECT ON ALL SEQUENCES IN SCHEMA public, outbox_relay TO {ROLE};
+GRANT INSERT, UPDATE, DELETE ON outbox_relay.reader TO {ROLE};
+"""
+
+# Transactions of any length that end in any order; one in ten rolls back, some abandon a savepoint.
+RACES = r"""
+\set first random(1, 180)
+\set many random(1, 4)
+\set fate random(1, 10)
+\set before random(0, 15)
+\set behind random(0, 25)
+BEGIN;
+\sleep :before ms
+SELECT emit(:first, :many);
+\sleep :behind ms
+\if :fate = 1
+SAVEPOINT s;
+SELECT emit(:first + :many, 2);
+ROLLBACK TO s;
+SELECT emit(:first + :many + 3, 1);
+\endif
+\if :fate = 2
+ROLLBACK;
+\else
+COMMIT;
+\endif
+"""
+
+
+def polled(world, source=None, rights=RIGHTS):
+    """Makes a world poll: the configuration's source, and what asks for slots elsewhere."""
+    base = merge({"type": "poll", "snapshot": "initial", "outbox": {"tables": ["outbox_relay.outbox"]},
+                  "poll": {"max": "100ms"}}, source or {})
+
+    def document(change=None, *, pipeline=None, database=None):
+        tree = World.document(world, change, database=database)
+        tree["pipelines"][world.name]["source"] = base
+        tree["pipelines"][world.name] = merge(tree["pipelines"][world.name], pipeline or {})
+        return tree
+
+    world.document = document
+    world.slot_active = lambda: bool(world.sql("""
+      SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""))
+    world.newest = lambda: world.value("SELECT coalesce(max(relay_id), 0) FROM " + base["outbox"]["tables"][0])
+    world.sql(rights)
+    return world
+
+
+def acknowledged(world):
+    rows = world.sql("SELECT acknowledged FROM outbox_relay.reader WHERE pipeline = %s", (world.name,))
+    return rows[0][0] if rows else None
+
+
+def wait_until_acknowledged(world, timeout=30):
+    target = world.newest()
+    wait_for(lambda: (acknowledged(world) or 0) >= target, f"id {target} to be acknowledged", timeout)
+
+
+@pytest.fixture
+def own(make_world, postgres, kafka):
+    """A world with our outbox table."""
+    return polled(make_world(postgres, kafka, outbox=OWN, publication=None))
+
+
+@pytest.fixture
+def theirs(make_world, postgres, kafka):
+    """A world with an outbox table of the application, with rows, before the migration."""
+    return make_world(postgres, kafka, outbox=OUTBOX + WRITERS + READER, publication=None)
+
+
+THEIRS = {"outbox": {"tables": ["public.outbox"]}, "snapshot": {"mode": "initial", "order_by": "created_at"}}
+
+
+def migrate(world, **source):
+    world.sql(MIGRATION)
+    return polled(world, merge(THEIRS, source))
+
+
+# ---- exactly once, in order
+
+
+def test_rows_arrive_once_in_order_and_with_their_headers(own):
+    relay = own.start(own.config(pipeline={"sink": {"headers": ["id", "type", "sequence", "transaction_id", "source"]}}))
+    own.emit(5, transactions=20)
+    own.check()
+    records = own.broker.records(own.topics, expect=100)
+    rows = {row[0]: row[1] for row in own.sql("SELECT id::text, relay_xid::text FROM outbox_relay.outbox")}
+    for record in records:
+        assert record["headers"]["transaction_id"] == rows[record["headers"]["id"]]
+        assert record["headers"]["source"] == "outbox_relay.outbox"
+    wait_until_acknowledged(own)
+    assert relay.stop() == 0
+    code, out, _ = ask("progress", "show", "-c", own.config())
+    assert code == 0 and f"id {own.newest()}" in out and "0/" not in out, out
+
+
+def test_sixteen_writers_with_rollbacks_and_kills_lose_repeat_and_misorder_nothing(own, seed):
+    config = own.config(pipeline=SMALL_BATCHES)
+    own.load(rate=0, sessions=16, script=RACES)
+    storm = Storm(own, seed, config)
+    storm.until(12, limit=40, longest=0.8)
+    own.loads[0].stop()
+    wait_for(lambda: own.value("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgbench'") == 0, "the writers to go")
+    own.drain(config)
+    summary = own.check(settle=1000)
+    holes = own.value("SELECT max(relay_id) - count(*) FROM outbox_relay.outbox")
+    assert summary["records"] > 1000 and holes > 50, "the writers hardly rolled back"
+    assert storm.landed >= 12
+
+
+def test_kills_while_a_backlog_is_read_lose_and_repeat_nothing(own, seed):
+    config = own.config(pipeline=SMALL_BATCHES)
+    own.emit_in_bulk(60_000)
+    storm = Storm(own, seed, config)
+    storm.until(5, limit=15, longest=0.15, unfinished=lambda: own.sequence() < 60_000)
+    own.drain(config)
+    own.check()
+
+
+def test_a_backlog_larger_than_any_batch_is_drained(own):
+    own.emit_in_bulk(200_000, per_transaction=50_000)
+    begun = time.monotonic()
+    own.drain()
+    print(f"200000 events in {time.monotonic() - begun:.1f} s, start and end of the process included")
+    own.check(timeout=60)
+    assert acknowledged(own) == own.newest()
+
+
+def test_large_rows_do_not_fill_the_memory(own):
+    own.sql("""INSERT INTO outbox (aggregatetype, aggregateid, type, payload)
+      SELECT 'order', g % 7, 'Big', jsonb_build_object('n', g, 'padding', repeat(md5(g::text), 15000))
+      FROM generate_series(1, 300) g""")
+    relay = own.start(own.config(pipeline={"sink": {"librdkafka": {"message.max.bytes": "4000000"}}}))
+    own.check(timeout=90)
+    assert relay.resident_bytes() < 200 << 20
+    assert relay.stop() == 0
+
+
+# ---- existing tables
+
+
+def test_rows_from_before_the_migration_come_first_then_the_others(theirs):
+    theirs.emit_in_bulk(3000)
+    world = migrate(theirs)
+    world.emit(5, transactions=10)
+    world.drain()
+    world.check()
+    assert world.value("SELECT count(*) FROM outbox WHERE relay_id IS NULL") == 3000
+
+
+def test_kills_during_the_initial_read_lose_and_repeat_nothing(theirs, seed):
+    theirs.emit_in_bulk(60_000)
+    world = migrate(theirs)
+    world.emit(5, transactions=20)
+    config = world.config(pipeline=SMALL_BATCHES)
+    storm = Storm(world, seed, config)
+    storm.until(5, limit=15, longest=0.1, unfinished=lambda: world.sequence() < 60_000)
+    world.drain(config)
+    world.check()
+
+
+def test_the_first_start_asks_what_becomes_of_existing_rows(theirs):
+    theirs.emit(10)
+    world = migrate(theirs, snapshot=None)
+    relay = world.start()
+    assert relay.wait() == 78 and relay.says("snapshot_choice_required"), relay.tail()
+    assert acknowledged(world) is None
+
+
+def test_never_leaves_what_was_committed_before_and_delivers_what_a_transaction_open_at_the_start_commits_later(theirs):
+    theirs.emit(10)
+    world = migrate(theirs, snapshot="never")
+    world.emit(10)
+    before = world.expected_ids()
+    late = world.postgres.connect(world.name)
+    late.autocommit = False
+    with late.cursor() as cursor:
+        cursor.execute("SELECT emit(1, 3)")
+    relay = world.start()
+    wait_for(lambda: acknowledged(world) is not None, "the reader")
+    stay(lambda: world.sequence() == 0 and relay.alive(), "nothing to be delivered", 1)
+    late.rollback()
+    late.close()
+    relay.wait_for_log('"started"|delivering')
+    world.emit(7)
+    world.check(expected=world.expected_ids() - before)
+    assert relay.stop() == 0
+
+
+# ---- what it costs, and what holds it back
+
+
+def transactions_used(postgres):
+    return int(postgres.query("SELECT pg_snapshot_xmax(pg_current_snapshot())")[0][0])
+
+
+def test_an_idle_database_loses_no_transaction_id_and_sees_few_statements(own_postgres, make_world, kafka):
+    postgres = own_postgres("autovacuum=off")
+    world = polled(make_world(postgres, kafka, outbox=OWN, publication=None), {"poll": {"max": "1s"}})
+    relay = world.start()
+    world.emit(3)
+    world.check()
+    wait_until_acknowledged(world)
+    time.sleep(3)
+    world.sql("SELECT pg_stat_reset()")
+    before, begun = transactions_used(postgres), time.monotonic()
+    time.sleep(6)
+    assert transactions_used(postgres) == before
+    seconds = time.monotonic() - begun
+    time.sleep(1.5)  # statistics come late
+    commits = world.value("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
+    assert commits <= seconds + 6, f"{commits} statements in {seconds:.0f} s"
+    assert relay.stop() == 0
+
+
+def test_an_open_transaction_anywhere_holds_rows_back_and_is_named(own, make_world, postgres, kafka):
+    relay = own.start()
+    own.emit(1)
+    own.check()
+    other = psycopg2.connect(own.postgres.url("postgres", options="?application_name=nightly"))
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_current_xact_id()")
+    own.emit(5)
+    relay.wait_for_log("delivery_held_back")
+    assert relay.says(f"process {other.get_backend_pid()} .*nightly"), relay.tail()
+    assert own.sequence() == 1
+    own.sql("SELECT pg_sleep(3)")
+    code, out, _ = ask("doctor", "-c", own.config())
+    assert "transaction_open" in out or f"process {other.get_backend_pid()}" in out, out
+    other.rollback()
+    other.close()
+    own.check()
+    relay.wait_for_log("delivery_goes_on")
+    assert relay.stop() == 0
+
+
+def test_a_prepared_transaction_holds_rows_back_and_is_named(own_postgres, make_world, kafka):
+    world = polled(make_world(own_postgres("max_prepared_transactions=5"), kafka, outbox=OWN, publication=None))
+    relay = world.start()
+    world.sql("BEGIN; SELECT emit(1, 2); PREPARE TRANSACTION 'left behind'")
+    world.emit(3, first=10)
+    relay.wait_for_log("delivery_held_back")
+    assert relay.says("prepared transaction 'left behind'") and relay.says("ROLLBACK PREPARED"), relay.tail()
+    world.sql("COMMIT PREPARED 'left behind'")
+    world.check()
+    assert relay.stop() == 0
+
+
+def test_asynchronous_commits_arrive_too(own):
+    relay = own.start()
+    own.sql("ALTER DATABASE " + own.name + " SET synchronous_commit = off")
+    own.emit(2, transactions=100)
+    own.check()
+    assert relay.stop() == 0
+
+
+def test_a_notification_ends_the_pause(own):
+    slow = own.config(pipeline={"source": {"poll": {"min": "50s", "max": "60s"}, "notify": "outbox"}})
+    relay = own.start(slow)
+    relay.wait_for_log("delivering")
+    time.sleep(1)
+    own.sql("SELECT emit(1, 3); NOTIFY outbox")
+    own.check(timeout=20)
+    assert relay.stop() == 0
+
+
+def test_purge_is_called_after_something_was_acknowledged(own):
+    own.sql("""CREATE TABLE outbox_relay.purged (at timestamptz DEFAULT clock_timestamp());
+      GRANT INSERT ON outbox_relay.purged TO relay;
+      CREATE OR REPLACE FUNCTION outbox_relay.purge(slot_only boolean DEFAULT false) RETURNS int LANGUAGE sql AS
+        'INSERT INTO outbox_relay.purged DEFAULT VALUES; SELECT 1'""")
+    relay = own.start(own.config(pipeline={"source": {"purge": "1s"}}))
+    own.emit(3)
+    wait_for(lambda: own.value("SELECT count(*) FROM outbox_relay.purged") > 0, "the purge")
+    own.check()
+    assert relay.stop() == 0
+
+
+# ---- instances and servers
+
+
+def test_a_standby_takes_over_when_the_first_is_killed(own):
+    config = own.config()
+    first = own.start(config)
+    own.emit(10)
+    own.check()
+    epoch = own.broker.epoch(own.name)
+    second = own.start(config)
+    second.wait_for_log("slot_active|standby")
+    stay(lambda: first.alive() and own.broker.epoch(own.name) == epoch, "the first, undisturbed", 2)
+    first.kill()
+    own.emit(10)
+    own.check()
+    assert own.broker.epoch(own.name) != epoch
+    assert second.stop() == 0
+
+
+def test_losing_the_connection_of_the_lock_is_losing_the_lock(own):
+    relay = own.start()
+    own.emit(5)
+    own.check()
+    own.sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()")
+    relay.wait_for_log("connection_lost|database_shutting_down")
+    own.emit(5)
+    own.check()
+    assert relay.stop() == 0
+
+
+def test_the_database_is_restarted_and_crashes_under_load(own_postgres, make_world, kafka):
+    postgres = own_postgres()
+    world = polled(make_world(postgres, kafka, outbox=OWN, publication=None))
+    relay = world.start(world.config(pipeline=SMALL_BATCHES))
+    world.load(rate=0, sessions=8, script=RACES)
+    for mode in ("fast", "immediate", "immediate"):
+        before = world.sequence()
+        wait_for(lambda: world.sequence() > before + 200, "some delivery", 60)
+        postgres.stop(mode)
+        postgres.start()
+    world.loads[0].stop()
+    wait_for(lambda: world.value("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgbench'") == 0, "the writers to go")
+    wait_until_acknowledged(world, 60)
+    world.check(settle=500)
+    assert relay.stop() == 0
+
+
+def test_the_broker_is_away_and_comes_back(make_world, postgres, own_kafka):
+    kafka = own_kafka()
+    world = polled(make_world(postgres, kafka, outbox=OWN, publication=None))
+    relay = world.start()
+    world.emit(5)
+    world.check()
+    kafka.kill()
+    world.emit_in_bulk(20_000)
+    kafka.start()
+    world.check(timeout=90)
+    assert relay.stop() == 0
+
+
+# ---- drain, commands, other sinks
+
+
+def test_drain_delivers_all_that_was_committed_and_ends_although_the_last_ids_rolled_back(own):
+    own.drain()
+    own.emit(10, transactions=5)
+    own.sql("BEGIN; SELECT emit(1, 5); ROLLBACK")
+    own.drain(timeout=20)
+    own.check(timeout=10)
+    own.drain(timeout=20)
+
+
+def test_drain_ends_although_others_write_all_the_time(own):
+    own.drain()
+    own.load(rate=0, sessions=8, script=RACES)
+    wait_for(lambda: len(own.expected_ids()) > 200, "some rows")
+    before = own.expected_ids()
+    own.drain(timeout=30)
+    _, rows = own.broker.count(own.topics, expect=len(before), timeout=10)
+    assert before <= {row[0] for row in rows}
+
+
+def test_a_drain_that_is_held_back_says_by_whom(own):
+    own.drain()
+    other = own.postgres.connect()
+    other.autocommit = False
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_current_xact_id()")
+    own.emit(5)
+    relay = own.start(command=("drain", "--timeout", "6s"))
+    assert relay.wait(30) == 75, relay.tail()
+    assert relay.says(f"drain_out_of_time.*process {other.get_backend_pid()}"), relay.tail()
+    other.close()
+    own.drain()
+    own.check()
+
+
+def test_the_file_sink_gets_each_row_once_and_keeps_its_own_place(make_world, postgres, tmp_path):
+    world = polled(make_world(postgres, None, outbox=OWN, publication=None))
+    path = tmp_path / "events.jsonl"
+    config = world.config(pipeline={"sink": {"type": "file", "path": str(path), "bootstrap_servers": None, "topic": None,
+                                             "create_topics": None}})
+    for _ in range(3):
+        world.emit(5, transactions=10)
+        world.drain(config)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["sequence"] for line in lines] == list(range(1, 151))
+    assert {line["id"] for line in lines} == world.expected_ids()
+    assert all(line["commit_lsn"] is None for line in lines)
+
+
+def test_stdout_prints_each_row_and_keeps_its_place_in_the_database(make_world, postgres):
+    world = polled(make_world(postgres, None, outbox=OWN, publication=None), {"create": ["tables"]})
+    world.sql(f"GRANT CREATE ON DATABASE {world.name} TO {ROLE}; ALTER SCHEMA outbox_relay OWNER TO {ROLE}")
+    config = world.config(pipeline={"sink": {"type": "stdout", "bootstrap_servers": None, "topic": None, "create_topics": None}})
+    world.emit(5)
+    code, out, err = ask("drain", "-c", config)
+    assert code == 0 and len(out.splitlines()) == 5, err
+    world.emit(2)
+    code, out, err = ask("drain", "-c", config)
+    assert code == 0 and [json.loads(line)["sequence"] for line in out.splitlines()] == [6, 7], err
+
+
+def test_commands_speak_of_the_reader_and_of_ids(own):
+    config = own.config()
+    code, out, err = ask("slot", "create", "-c", config)
+    assert code == 0 and "at id 0" in out, err
+    own.emit(5)
+    own.drain(config)
+    own.sql("UPDATE outbox_relay.reader SET acknowledged = 3")
+    code, out, err = ask("progress", "adopt", "-c", config, "--confirm", own.name)
+    assert code == 0 and "between id 3 and id 5 come a second time" in out, out + err
+    code, out, err = ask("slot", "drop", "-c", config, "--confirm", own.name)
+    assert code == 0 and f"dropped reader {own.name}" in out, out + err
+    assert acknowledged(own) is None
+    relay = own.start(config)
+    assert relay.wait() == 78 and relay.says("reader_missing"), relay.tail()
+    code, out, err = ask("progress", "reset", "-c", config, "--confirm", own.name)
+    assert code == 0, out + err
+    own.drain(config)
+    assert own.sequence() == 10
+
+
+# ---- refusals: each was delivered something before, where that matters
+
+
+def refused(world, code, config=None):
+    relay = world.start(config)
+    assert relay.wait() == 78, relay.tail()
+    assert relay.says(code), f"not {code}\n{relay.tail()}"
+    return relay
+
+
+@pytest.mark.parametrize("break_it, code", [
+    ("ALTER SEQUENCE outbox_relay_id_seq CACHE 5", "sequence_cached"),
+    ("ALTER SEQUENCE outbox_relay_id_seq INCREMENT -1", "sequence_unfit"),
+    ("ALTER TABLE outbox ALTER COLUMN relay_xid DROP DEFAULT", "relay_xid_wrong"),
+    ("ALTER TABLE outbox ALTER COLUMN relay_id DROP DEFAULT", "relay_id_wrong"),
+    ("ALTER TABLE outbox ALTER COLUMN relay_id SET DEFAULT nextval('outbox_relay_id_seq') + 1", "relay_id_wrong"),
+    ("ALTER TABLE outbox DROP COLUMN relay_xid", "relay_columns_missing"),
+    ("ALTER TABLE outbox DROP COLUMN relay_id", "relay_columns_missing"),
+    ("ALTER TABLE outbox DROP COLUMN relay_xid; ALTER TABLE outbox ADD COLUMN relay_xid xid8 DEFAULT pg_current_xact_id()",
+     "relay_columns_order"),
+    ("ALTER TABLE outbox DROP COLUMN payload", "outbox_column_missing"),
+    ("ALTER TABLE outbox SET UNLOGGED", "outbox_table_unlogged"),
+    ("DROP INDEX outbox_relay_id", "relay_id_index_missing"),
+    ("DROP TABLE outbox_relay.reader", "reader_table_missing"),
+    ("REVOKE SELECT ON SEQUENCE outbox_relay_id_seq FROM relay", "select_privilege_missing"),
+    ("ALTER TABLE outbox ENABLE ROW LEVEL SECURITY", "row_security_hides_rows"),
+    ("INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate) VALUES (1, 'outbox'::regclass, 'r')", "outbox_table_subscribed"),
+])
+def test_a_table_whose_ids_could_lose_rows_is_refused_and_doctor_says_the_same(theirs, break_it, code):
+    world = migrate(theirs)
+    if "pg_subscription_rel" in break_it:
+        break_it = "SET allow_system_table_mods = on; " + break_it
+    world.sql(break_it)
+    refused(world, code)
+    exit_code, out, _ = ask("doctor", "-c", world.config(), "-o", "json")
+    assert exit_code != 0 and code in out, out
+
+
+@pytest.mark.parametrize("break_it, code", [
+    ("SELECT setval('outbox_relay.outbox_relay_id_seq', 3)", "ids_behind_progress"),
+    ("TRUNCATE outbox_relay.outbox RESTART IDENTITY", "ids_behind_progress"),
+    ("ALTER TABLE outbox_relay.outbox ALTER relay_id DROP IDENTITY; ALTER TABLE outbox_relay.outbox ALTER relay_id "
+     "ADD GENERATED ALWAYS AS IDENTITY (START 1000); GRANT SELECT ON ALL SEQUENCES IN SCHEMA outbox_relay TO relay", "id_sequence_changed"),
+    ("UPDATE outbox_relay.reader SET acknowledged = 1000", "reader_ahead_of_progress"),
+    ("DELETE FROM outbox_relay.reader", "reader_missing"),
+])
+def test_what_contradicts_the_progress_is_refused_at_the_start(own, break_it, code):
+    own.emit(10)
+    own.drain()
+    own.sql(break_it)
+    relay = refused(own, code)
+    assert not relay.says("0/A"), relay.tail()
+    own.check(expected=own.expected_ids() if "TRUNCATE" not in break_it else {row[0] for row in own.broker.count(own.topics, expect=10)[1]})
+
+
+def test_a_sequence_that_is_set_back_while_running_is_refused(own):
+    relay = own.start()
+    own.emit(10)
+    own.check()
+    own.sql("SELECT setval('outbox_relay.outbox_relay_id_seq', 3)")
+    assert relay.wait(20) == 78 and relay.says("ids_behind_progress"), relay.tail()
+
+
+def test_another_timeline_is_refused(own):
+    own.emit(3)
+    own.drain()
+    topic = f"outbox-relay.progress.{own.name}"
+    progress = own.broker.progress(own.name)
+    assert progress["timeline"] == 1 and progress["end_id"] == 3, (topic, progress)
+
+
+def test_a_row_whose_transaction_id_was_set_to_null_stops_the_relay(theirs):
+    world = migrate(theirs)
+    relay = world.start()
+    world.emit(3)
+    world.check()
+    world.sql("INSERT INTO outbox (aggregatetype, aggregateid, type, payload, relay_xid) VALUES ('order', '1', 'X', '{}', NULL)")
+    assert relay.wait(20) == 78 and relay.says("row_without_xid"), relay.tail()
+
+
+def test_a_column_that_is_renamed_while_running_is_refused_by_its_name(theirs):
+    world = migrate(theirs)
+    relay = world.start()
+    world.emit(3)
+    world.check()
+    world.sql("ALTER TABLE outbox RENAME COLUMN payload TO body; INSERT INTO outbox (aggregatetype, aggregateid, type) VALUES ('order', '1', 'X')")
+    assert relay.wait(30) == 78 and relay.says("outbox_column_missing"), relay.tail()
+
+
+def test_a_pipeline_is_not_switched_between_slot_and_poll(make_world, postgres, kafka):
+    world = make_world(postgres, kafka, outbox=OUTBOX + WRITERS + READER)
+    slot = world.config(name="slot")
+    world.emit(5)
+    world.drain(slot)
+    migrate(world)
+    relay = refused(world, "source_changed", world.config(name="poll"))
+    assert relay.says("source.type: slot"), relay.tail()
+
+
+def test_a_rejected_row_is_named_by_its_id_and_goes_to_the_dead_letters(own):
+    dead = f"{own.name}-dead"
+    own.emit(3)
+    own.sql("INSERT INTO outbox (aggregatetype, aggregateid, type) VALUES ('order', '1', 'X')")
+    relay = refused(own, "payload_null")
+    assert relay.says("id 4"), relay.tail()
+    own.drain(own.config(pipeline={"on_reject": {"dead_letter": {"topic": dead}}}))
+    (letter,) = own.broker.records(dead, expect=1)
+    assert letter["headers"]["row_id"] == "4" and "commit_lsn" not in letter["headers"]
+
+
+def test_headers_that_a_table_does_not_know_are_refused_by_check(own):
+    code, _, err = ask("check", "-c", own.config(pipeline={"sink": {"headers": ["id", "commit_lsn"]}}))
+    assert code == 78 and "commit_lsn" in err, err
+
+
+def test_neither_wal_level_logical_nor_replication_is_needed(own_postgres, make_world, kafka):
+    postgres = own_postgres("wal_level=replica")
+    world = make_world(postgres, kafka, outbox=OWN, publication=None)
+    world.sql("CREATE ROLE plain LOGIN PASSWORD 'plain'")
+    polled(world, rights=RIGHTS.replace(f"TO {ROLE}", "TO plain"))
+    config = world.config(database={"url": postgres.url(world.name, "plain", "plain")})
+    code, out, err = ask("doctor", "-c", config)
+    assert code == 0, out + err
+    world.emit(5)
+    world.drain(config)
+    world.check()
+
+
+def test_a_frozen_database_does_not_keep_the_relay_from_stopping(own_postgres, make_world, kafka):
+    postgres = own_postgres()
+    world = polled(make_world(postgres, kafka, outbox=OWN, publication=None))
+    relay = world.start()
+    world.emit(3)
+    world.check()
+    with Frozen(postgres.pids()):
+        time.sleep(1)
+        assert relay.stop(timeout=12) in (0, 75)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("major", [13, 14, 16, 17, 18])
+def test_every_major_version_is_polled(own_postgres, make_world, kafka, seed, major):
+    world = polled(make_world(own_postgres(major=major), kafka, outbox=OWN, publication=None))
+    config = world.config(pipeline=SMALL_BATCHES)
+    world.load(rate=0, sessions=8, script=RACES)
+    storm = Storm(world, seed, config)
+    storm.until(4, limit=15)
+    world.loads[0].stop()
+    wait_for(lambda: world.value("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgbench'") == 0, "the writers to go")
+    world.drain(config)
+    world.check(settle=500)
+
+
+@pytest.mark.long
+def test_a_hundred_kills_of_sixteen_writers_lose_repeat_and_misorder_nothing(own, seed):
+    config = own.config(pipeline=SMALL_BATCHES)
+    own.load(rate=0, sessions=16, script=RACES)
+    storm = Storm(own, seed, config)
+    storm.until(100, limit=250, longest=0.8)
+    own.loads[0].stop()
+    wait_for(lambda: own.value("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgbench'") == 0, "the writers to go")
+    own.drain(config)
+    own.check(settle=1000)
