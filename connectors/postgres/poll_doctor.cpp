@@ -8,7 +8,7 @@
 namespace relay::connectors::postgres {
 namespace {
 
-constexpr int kOpenForLong = 5;  // seconds
+constexpr int kOpenForLong = 3;  // seconds
 
 Finding red(const Error& error) { return {Severity::error, error.code, "database", error.message, error.hint}; }
 

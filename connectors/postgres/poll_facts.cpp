@@ -119,7 +119,7 @@ HoldingTransaction holder_of(const SqlRow& row) {
 // Every transaction with an id holds a lock on it, which everybody may see; whose it is and since when comes beside it.
 constexpr const char* kHolders = R"(
 SELECT p.gid, l.pid, coalesce(p.owner::text, a.usename::text), a.application_name, coalesce(p.database::text, a.datname::text),
-       extract(epoch FROM clock_timestamp() - coalesce(p.prepared, a.xact_start))::bigint
+       extract(epoch FROM clock_timestamp() - coalesce(p.prepared, a.xact_start))::bigint, l.transactionid
 FROM pg_locks l
 LEFT JOIN pg_stat_activity a ON a.pid = l.pid
 LEFT JOIN pg_prepared_xacts p ON l.pid IS NULL AND p.transaction = l.transactionid
@@ -182,11 +182,22 @@ Result<std::optional<HoldingTransaction>> holding_transaction(SqlSession& sql, s
   return holder_of(rows.front());
 }
 
+// A role that may not see since when a session's transaction is open looks twice.
 Result<std::vector<HoldingTransaction>> holding_transactions(SqlSession& sql, int seconds) {
-  RELAY_ASSIGN(const auto rows,
-               sql.query(std::string(kHolders) + " AND coalesce(p.prepared, a.xact_start) < clock_timestamp() - $1::interval "
-                                                 "ORDER BY coalesce(p.prepared, a.xact_start) LIMIT 10",
-                         {std::to_string(seconds) + " seconds"}, "look which transactions stay open"));
+  const std::string attempted = "look which transactions stay open";
+  const std::string since = "coalesce(p.prepared, a.xact_start)";
+  RELAY_ASSIGN(auto rows, sql.query(std::string(kHolders) + " AND " + since + " < clock_timestamp() - $1::interval ORDER BY " +
+                                        since + " LIMIT 10",
+                                    {std::to_string(seconds) + " seconds"}, attempted));
+  RELAY_ASSIGN(const auto hidden, sql.query(std::string(kHolders) + " AND " + since + " IS NULL", {}, attempted));
+  if (!hidden.empty()) {
+    std::vector<std::string> ids;
+    for (const auto& row : hidden) ids.push_back(text(row[6]));
+    RELAY_TRY(sql.query("SELECT pg_sleep($1::int)", {std::to_string(seconds)}, attempted));
+    RELAY_ASSIGN(const auto still, sql.query(std::string(kHolders) + " AND l.transactionid = ANY ($1::xid[]) LIMIT 10",
+                                             {array_literal(ids)}, attempted));
+    rows.insert(rows.end(), still.begin(), still.end());
+  }
   std::vector<HoldingTransaction> holders;
   for (const auto& row : rows) holders.push_back(holder_of(row));
   return holders;

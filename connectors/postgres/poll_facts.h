@@ -63,7 +63,8 @@ struct HoldingTransaction {
 };
 // By its transaction id, of which a snapshot tells the oldest.
 Result<std::optional<HoldingTransaction>> holding_transaction(SqlSession& sql, std::uint64_t xid);
-// All that have been open for longer than `seconds`, the oldest first, ten at most.
+// All that have been open for longer than `seconds`, the oldest first, about ten at most. Takes so long itself when this
+// role may not see since when they are open.
 Result<std::vector<HoldingTransaction>> holding_transactions(SqlSession& sql, int seconds);
 
 }  // namespace relay::connectors::postgres

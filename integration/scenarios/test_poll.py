@@ -1,7 +1,7 @@
 """The poll source: rows of one outbox table by ordinary SQL, without a slot and without wal_level=logical."""
 
+import contextlib
 import json
-import threading
 import time
 
 import psycopg2
@@ -102,6 +102,18 @@ def acknowledged(world):
     return rows[0][0] if rows else None
 
 
+@contextlib.contextmanager
+def open_transaction(server, database="postgres", statement="SELECT pg_current_xact_id()"):
+    """A session named nightly that has begun a transaction and does not end it by itself."""
+    connection = psycopg2.connect(server.url(database, options="?application_name=nightly"))
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+        yield connection
+    finally:
+        connection.close()
+
+
 def wait_until_acknowledged(world, timeout=30):
     target = world.newest()
     wait_for(lambda: (acknowledged(world) or 0) >= target, f"id {target} to be acknowledged", timeout)
@@ -124,7 +136,7 @@ THEIRS = {"outbox": {"tables": ["public.outbox"]}, "snapshot": {"mode": "initial
 
 def migrate(world, **source):
     world.sql(MIGRATION)
-    return polled(world, merge(THEIRS, source))
+    return polled(world, {**THEIRS, **source})
 
 
 # ---- exactly once, in order
@@ -218,21 +230,17 @@ def test_the_first_start_asks_what_becomes_of_existing_rows(theirs):
     assert acknowledged(world) is None
 
 
-def test_never_leaves_what_was_committed_before_and_delivers_what_a_transaction_open_at_the_start_commits_later(theirs):
+def test_never_leaves_what_was_committed_before_and_waits_for_transactions_open_at_the_start(theirs, postgres):
     theirs.emit(10)
     world = migrate(theirs, snapshot="never")
     world.emit(10)
     before = world.expected_ids()
-    late = world.postgres.connect(world.name)
-    late.autocommit = False
-    with late.cursor() as cursor:
-        cursor.execute("SELECT emit(1, 3)")
-    relay = world.start()
-    wait_for(lambda: acknowledged(world) is not None, "the reader")
-    stay(lambda: world.sequence() == 0 and relay.alive(), "nothing to be delivered", 1)
-    late.rollback()
-    late.close()
-    relay.wait_for_log('"started"|delivering')
+    with open_transaction(postgres, world.name, "SELECT emit(1, 3)") as late:
+        relay = world.start()
+        wait_for(lambda: acknowledged(world) is not None, "the reader")
+        stay(lambda: world.sequence() == 0 and relay.alive(), "nothing to be delivered", 1)
+        late.rollback()
+    relay.wait_for_log('"started"')
     world.emit(7)
     world.check(expected=world.expected_ids() - before)
     assert relay.stop() == 0
@@ -257,29 +265,24 @@ def test_an_idle_database_loses_no_transaction_id_and_sees_few_statements(own_po
     before, begun = transactions_used(postgres), time.monotonic()
     time.sleep(6)
     assert transactions_used(postgres) == before
-    seconds = time.monotonic() - begun
     time.sleep(1.5)  # statistics come late
     commits = world.value("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
-    assert commits <= seconds + 6, f"{commits} statements in {seconds:.0f} s"
+    seconds = time.monotonic() - begun
+    assert commits <= 2 * seconds + 10, f"{commits} statements in {seconds:.0f} s"  # 200 a second while rows come
     assert relay.stop() == 0
 
 
-def test_an_open_transaction_anywhere_holds_rows_back_and_is_named(own, make_world, postgres, kafka):
+def test_an_open_transaction_anywhere_holds_rows_back_and_is_named(own, postgres):
     relay = own.start()
     own.emit(1)
     own.check()
-    other = psycopg2.connect(own.postgres.url("postgres", options="?application_name=nightly"))
-    with other.cursor() as cursor:
-        cursor.execute("SELECT pg_current_xact_id()")
-    own.emit(5)
-    relay.wait_for_log("delivery_held_back")
-    assert relay.says(f"process {other.get_backend_pid()} .*nightly"), relay.tail()
-    assert own.sequence() == 1
-    own.sql("SELECT pg_sleep(3)")
-    code, out, _ = ask("doctor", "-c", own.config())
-    assert "transaction_open" in out or f"process {other.get_backend_pid()}" in out, out
-    other.rollback()
-    other.close()
+    with open_transaction(postgres) as other:
+        own.emit(5)
+        relay.wait_for_log("delivery_held_back")
+        assert relay.says(f"process {other.get_backend_pid()} .*nightly"), relay.tail()
+        assert own.sequence() == 1
+        code, out, _ = ask("doctor", "-c", own.config())
+        assert code == 0 and "transaction_open" in out and f"process {other.get_backend_pid()}" in out, out
     own.check()
     relay.wait_for_log("delivery_goes_on")
     assert relay.stop() == 0
@@ -409,17 +412,13 @@ def test_drain_ends_although_others_write_all_the_time(own):
     assert before <= {row[0] for row in rows}
 
 
-def test_a_drain_that_is_held_back_says_by_whom(own):
+def test_a_drain_that_is_held_back_says_by_whom(own, postgres):
     own.drain()
-    other = own.postgres.connect()
-    other.autocommit = False
-    with other.cursor() as cursor:
-        cursor.execute("SELECT pg_current_xact_id()")
-    own.emit(5)
-    relay = own.start(command=("drain", "--timeout", "6s"))
-    assert relay.wait(30) == 75, relay.tail()
-    assert relay.says(f"drain_out_of_time.*process {other.get_backend_pid()}"), relay.tail()
-    other.close()
+    with open_transaction(postgres) as other:
+        own.emit(5)
+        relay = own.start(command=("drain", "--timeout", "6s"))
+        assert relay.wait(30) == 75, relay.tail()
+        assert relay.says(f"drain_out_of_time.*process {other.get_backend_pid()}"), relay.tail()
     own.drain()
     own.check()
 
