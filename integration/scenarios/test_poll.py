@@ -6,51 +6,27 @@ import time
 
 import psycopg2
 import pytest
+from rig import processes
 from rig.processes import Frozen, stay, wait_for
 from rig.relay import ask
 from rig.world import OUTBOX, ROLE, WRITERS, World, merge
 from test_kills import SMALL_BATCHES, Storm
 
-READER = """
-CREATE SCHEMA IF NOT EXISTS outbox_relay;
-CREATE TABLE IF NOT EXISTS outbox_relay.reader (pipeline text PRIMARY KEY, acknowledged bigint NOT NULL,
-  updated_at timestamptz NOT NULL DEFAULT now());
-"""
+SQL = processes.ROOT / "sql"
 
-# Ours: ids of its own, a ring of partitions.
-OWN = READER + """
-CREATE TABLE outbox_relay.outbox (
-  relay_xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
-  relay_id bigint GENERATED ALWAYS AS IDENTITY (CACHE 1),
-  ring smallint NOT NULL DEFAULT 0,
-  id uuid NOT NULL DEFAULT gen_random_uuid(),
-  aggregatetype text NOT NULL, aggregateid text NOT NULL, type text NOT NULL, payload jsonb,
-  created_at timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (ring, relay_id)
-) PARTITION BY LIST (ring);
-CREATE TABLE outbox_relay.outbox_0 PARTITION OF outbox_relay.outbox FOR VALUES IN (0);
-CREATE TABLE outbox_relay.outbox_1 PARTITION OF outbox_relay.outbox FOR VALUES IN (1);
-CREATE INDEX ON outbox_relay.outbox (relay_id);
--- what the writers of every scenario insert into
+
+def sql_file(name, **variables):
+    """A file of sql/ as psql would run it."""
+    text = (SQL / name).read_text()
+    for variable, value in variables.items():
+        text = text.replace(f":'{variable}'", f"'{value}'")
+    return text
+
+
+# Ours, and what the writers of every scenario insert into.
+OWN = sql_file("outbox.sql") + """
 CREATE VIEW outbox AS SELECT id, aggregatetype, aggregateid, type, payload, created_at FROM outbox_relay.outbox;
 """ + WRITERS
-
-# Theirs, from long before, and what makes it ready.
-MIGRATION = """
-CREATE SEQUENCE outbox_relay_id_seq;
-ALTER TABLE outbox ADD COLUMN relay_xid xid8, ADD COLUMN relay_id bigint;
-ALTER TABLE outbox ALTER COLUMN relay_xid SET DEFAULT pg_current_xact_id(),
-                   ALTER COLUMN relay_id SET DEFAULT nextval('outbox_relay_id_seq');
-ALTER SEQUENCE outbox_relay_id_seq OWNED BY outbox.relay_id;
-CREATE INDEX outbox_relay_id ON outbox (relay_id);
-"""
-
-RIGHTS = f"""
-GRANT USAGE ON SCHEMA outbox_relay TO {ROLE};
-GRANT SELECT ON ALL TABLES IN SCHEMA public, outbox_relay TO {ROLE};
-GRANT SELECT ON ALL SEQUENCES IN SCHEMA public, outbox_relay TO {ROLE};
-GRANT INSERT, UPDATE, DELETE ON outbox_relay.reader TO {ROLE};
-"""
 
 # Transactions of any length that end in any order; one in ten rolls back, some abandon a savepoint.
 RACES = r"""
@@ -77,8 +53,8 @@ COMMIT;
 """
 
 
-def polled(world, source=None, rights=RIGHTS):
-    """Makes a world poll: the configuration's source, and what asks for slots elsewhere."""
+def polled(world, source=None, role=ROLE):
+    """Makes a world poll: the configuration's source, what asks for slots elsewhere, and no right more than needed."""
     base = merge({"type": "poll", "snapshot": "initial", "outbox": {"tables": ["outbox_relay.outbox"]},
                   "poll": {"max": "100ms"}}, source or {})
 
@@ -93,7 +69,9 @@ def polled(world, source=None, rights=RIGHTS):
       SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""))
     world.newest = lambda: world.value("SELECT coalesce(max(relay_id), 0) FROM " + base["outbox"]["tables"][0])
-    world.sql(rights)
+    world.sql("REVOKE SELECT ON ALL TABLES IN SCHEMA public FROM " + ROLE)
+    theirs = base["outbox"]["tables"][0].startswith("public.")
+    world.sql(sql_file("roles.sql", relay_role=role, app_role="", tables=base["outbox"]["tables"][0] if theirs else ""))
     return world
 
 
@@ -128,14 +106,16 @@ def own(make_world, postgres, kafka):
 @pytest.fixture
 def theirs(make_world, postgres, kafka):
     """A world with an outbox table of the application, with rows, before the migration."""
-    return make_world(postgres, kafka, outbox=OUTBOX + WRITERS + READER, publication=None)
+    return make_world(postgres, kafka, outbox=OUTBOX + WRITERS, publication=None)
 
 
 THEIRS = {"outbox": {"tables": ["public.outbox"]}, "snapshot": {"mode": "initial", "order_by": "created_at"}}
 
 
 def migrate(world, **source):
-    world.sql(MIGRATION)
+    world.sql(sql_file("outbox_columns.sql", table="public.outbox"))
+    world.sql(sql_file("outbox_index.sql", table="public.outbox"))
+    world.sql(sql_file("outbox.sql"))  # reader and purge
     return polled(world, {**THEIRS, **source})
 
 
@@ -318,15 +298,24 @@ def test_a_notification_ends_the_pause(own):
     assert relay.stop() == 0
 
 
-def test_purge_is_called_after_something_was_acknowledged(own):
-    own.sql("""CREATE TABLE outbox_relay.purged (at timestamptz DEFAULT clock_timestamp());
-      GRANT INSERT ON outbox_relay.purged TO relay;
-      CREATE OR REPLACE FUNCTION outbox_relay.purge(slot_only boolean DEFAULT false) RETURNS int LANGUAGE sql AS
-        'INSERT INTO outbox_relay.purged DEFAULT VALUES; SELECT 1'""")
+def test_purge_empties_what_every_reader_has_acknowledged(own):
     relay = own.start(own.config(pipeline={"source": {"purge": "1s"}}))
+    own.sql("INSERT INTO outbox_relay.reader VALUES ('another', 0)")
     own.emit(3)
-    wait_for(lambda: own.value("SELECT count(*) FROM outbox_relay.purged") > 0, "the purge")
-    own.check()
+    own.sql("""INSERT INTO outbox_relay.outbox (ring, aggregatetype, aggregateid, type, payload)
+      SELECT (extract(epoch FROM now())::bigint / 600 + 3) % 6, 'order', g, 'Old', '{"n": 1}' FROM generate_series(1001, 1100) g""")
+    expected = own.expected_ids()
+    own.check(expected)
+    wait_until_acknowledged(own)
+
+    def rows():
+        own.emit(1, first=100)
+        return own.value("SELECT count(*) FROM outbox_relay.outbox WHERE type = 'Old'")
+
+    stay(lambda: rows() == 100, "the rows that the other reader needs", 3, every=0.5)
+    own.sql("DELETE FROM outbox_relay.reader WHERE pipeline = 'another'")
+    wait_for(lambda: rows() == 0, "the purge", every=0.5)
+    assert not relay.says('"level":"warn","event":"permission'), relay.tail()
     assert relay.stop() == 0
 
 
@@ -491,7 +480,7 @@ def refused(world, code, config=None):
      "relay_columns_order"),
     ("ALTER TABLE outbox DROP COLUMN payload", "outbox_column_missing"),
     ("ALTER TABLE outbox SET UNLOGGED", "outbox_table_unlogged"),
-    ("DROP INDEX outbox_relay_id", "relay_id_index_missing"),
+    ("DROP INDEX outbox_relay_id_idx", "relay_id_index_missing"),
     ("DROP TABLE outbox_relay.reader", "reader_table_missing"),
     ("REVOKE SELECT ON SEQUENCE outbox_relay_id_seq FROM relay", "select_privilege_missing"),
     ("ALTER TABLE outbox ENABLE ROW LEVEL SECURITY", "row_security_hides_rows"),
@@ -559,7 +548,7 @@ def test_a_column_that_is_renamed_while_running_is_refused_by_its_name(theirs):
 
 
 def test_a_pipeline_is_not_switched_between_slot_and_poll(make_world, postgres, kafka):
-    world = make_world(postgres, kafka, outbox=OUTBOX + WRITERS + READER)
+    world = make_world(postgres, kafka, outbox=OUTBOX + WRITERS)
     slot = world.config(name="slot")
     world.emit(5)
     world.drain(slot)
@@ -588,7 +577,7 @@ def test_neither_wal_level_logical_nor_replication_is_needed(own_postgres, make_
     postgres = own_postgres("wal_level=replica")
     world = make_world(postgres, kafka, outbox=OWN, publication=None)
     world.sql("CREATE ROLE plain LOGIN PASSWORD 'plain'")
-    polled(world, rights=RIGHTS.replace(f"TO {ROLE}", "TO plain"))
+    polled(world, role="plain")
     config = world.config(database={"url": postgres.url(world.name, "plain", "plain")})
     code, out, err = ask("doctor", "-c", config)
     assert code == 0, out + err
