@@ -32,7 +32,7 @@ class PollExamination {
   }
 
   Result<void> ask() {
-    if (add(version_problems(sql_.server_version(), false))) return {};
+    if (add(version_problems(config_.common, sql_.server_version()))) return {};
     RELAY_ASSIGN(const auto server, server_facts(sql_));
     RELAY_ASSIGN(const auto connection, connection_facts(sql_));
     auto connected = connection_findings(server, connection);

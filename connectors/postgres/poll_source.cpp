@@ -23,7 +23,7 @@ Result<void> refuse_first(const Problems& problems) {
 }  // namespace
 
 Result<PollInspection> inspect_polled(SqlSession& sql, const PollSourceConfig& config) {
-  RELAY_TRY(refuse_first(version_problems(sql.server_version(), false)));
+  RELAY_TRY(refuse_first(version_problems(config.common, sql.server_version())));
   RELAY_ASSIGN(const auto server, server_facts(sql));
   RELAY_TRY(refuse_first(poll_server_problems(server)));
   RELAY_ASSIGN(const auto tables, table_facts(sql, config.common));
