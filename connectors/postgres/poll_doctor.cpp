@@ -68,8 +68,10 @@ Finding reader_finding(const PollSourceConfig& config, const PollFacts& f) {
   const auto subject = "reader " + config.common.pipeline;
   if (!f.reader.acknowledged)
     return {Severity::note, "reader_new", subject,
-            "outbox_relay.reader has no row of this pipeline yet; the relay makes it at the first start, and from then on the purge "
-            "waits for it", ""};
+            "outbox_relay.reader has no row of this pipeline yet; the relay makes it at the first start, and from then "
+            "on the purge "
+            "waits for it",
+            ""};
   const auto last = f.sequence->last_id, at = *f.reader.acknowledged;
   return {Severity::ok, "reader", subject,
           "up to id " + std::to_string(at) + " is acknowledged, the newest id is " + std::to_string(last), ""};
@@ -80,8 +82,10 @@ Finding reader_finding(const PollSourceConfig& config, const PollFacts& f) {
 Findings poll_findings(const PollSourceConfig& config, const TableFacts& table, const PollFacts& f) {
   const auto subject = "table " + table.name();
   Findings out = table_findings(config.common, {table});
-  out.push_back({Severity::ok, "relay_columns", subject,
-                 config.xid_column + " comes before " + config.id_column + ", whose sequence has CACHE 1; the index is there", ""});
+  out.push_back(
+      {Severity::ok, "relay_columns", subject,
+       config.xid_column + " comes before " + config.id_column + ", whose sequence has CACHE 1; the index is there",
+       ""});
   if (f.id.identity != 'a')
     out.push_back({Severity::note, "relay_id_writable", subject,
                    "the application may write " + quote_identifier(config.id_column) +
@@ -90,23 +94,30 @@ Findings poll_findings(const PollSourceConfig& config, const TableFacts& table, 
   out.push_back(reader_finding(config, f));
   for (const auto& [name, acknowledged] : f.reader.others)
     if (acknowledged < f.reader.acknowledged.value_or(0))
-      out.push_back({Severity::note, "reader_behind", "reader " + name,
-                     "it has acknowledged up to id " + std::to_string(acknowledged) + " only, and the purge waits for the slowest",
-                     "if that pipeline is gone: DELETE FROM outbox_relay.reader WHERE pipeline = " + quote_literal(name) + ";"});
+      out.push_back(
+          {Severity::note, "reader_behind", "reader " + name,
+           "it has acknowledged up to id " + std::to_string(acknowledged) +
+               " only, and the purge waits for the slowest",
+           "if that pipeline is gone: DELETE FROM outbox_relay.reader WHERE pipeline = " + quote_literal(name) + ";"});
   if (!f.reader.acknowledged && f.rows_without_id && config.common.snapshot == SnapshotMode::initial)
-    out.push_back({Severity::note, "snapshot_rows", subject, "rows from before the relay's columns will be delivered first", ""});
+    out.push_back(
+        {Severity::note, "snapshot_rows", subject, "rows from before the relay's columns will be delivered first", ""});
   return out;
 }
 
 Findings holder_findings(const std::vector<HoldingTransaction>& holders) {
   Findings out;
   for (const auto& holder : holders)
-    out.push_back({Severity::warning, holder.gid.empty() ? "transaction_open" : "prepared_transaction_open",
-                   holder.gid.empty() ? "server process " + std::to_string(holder.pid) : "prepared transaction " + holder.gid,
-                   holder.text() + ": rows that are written after it began are delivered only when it has ended, in whatever database "
-                   "of the cluster it is", holder.remedy()});
+    out.push_back(
+        {Severity::warning, holder.gid.empty() ? "transaction_open" : "prepared_transaction_open",
+         holder.gid.empty() ? "server process " + std::to_string(holder.pid) : "prepared transaction " + holder.gid,
+         holder.text() +
+             ": rows that are written after it began are delivered only when it has ended, in whatever database "
+             "of the cluster it is",
+         holder.remedy()});
   if (holders.empty())
-    out.push_back({Severity::ok, "transactions", "server", "no transaction that this role may see holds delivery back", ""});
+    out.push_back(
+        {Severity::ok, "transactions", "server", "no transaction that this role may see holds delivery back", ""});
   return out;
 }
 

@@ -6,8 +6,8 @@
 
 namespace relay::connectors::postgres {
 
-// Connects by itself; a failed connection is a finding. Changes nothing. `needs_store_tables`: progress or dead letters of
-// this pipeline are kept in this database.
+// Connects by itself; a failed connection is a finding. Changes nothing. `needs_store_tables`: progress or dead letters
+// of this pipeline are kept in this database.
 Findings doctor_polled(const PollSourceConfig& config, bool needs_store_tables);
 
 // What is well, what is a risk, and what to know. Pure.

@@ -56,12 +56,14 @@ IdSequenceFacts sequence_of(const SqlRow& row) {
 }
 
 Result<void> add_columns(SqlSession& sql, const PollSourceConfig& config, const TableFacts& table, PollFacts& facts) {
-  RELAY_ASSIGN(const auto rows, sql.query(kRelayColumns, {std::to_string(table.table.oid), config.id_column, config.xid_column},
-                                          "look at the relay's columns of " + table.name()));
+  RELAY_ASSIGN(const auto rows,
+               sql.query(kRelayColumns, {std::to_string(table.table.oid), config.id_column, config.xid_column},
+                         "look at the relay's columns of " + table.name()));
   for (const auto& row : rows) {
     const bool is_id = text(row[0]) == config.id_column;
     auto& column = is_id ? facts.id : facts.xid;
-    column = {true, number<int>(row[1]), text(row[2]), text(row[3]).empty() ? '\0' : text(row[3]).front(), text(row[4])};
+    column = {true, number<int>(row[1]), text(row[2]), text(row[3]).empty() ? '\0' : text(row[3]).front(),
+              text(row[4])};
     if (!is_id || !row[5]) continue;
     facts.sequence = sequence_of(row);
     facts.sequence_is_the_default = is_true(row[14]);
@@ -97,8 +99,8 @@ SELECT EXISTS (SELECT FROM pg_subscription_rel WHERE srrelid = ANY ($1::oid[])),
 Result<void> add_rows(SqlSession& sql, const PollSourceConfig& config, const TableFacts& table, PollFacts& facts) {
   if (facts.reader.acknowledged || !table.table.has_rows || !table.may_select || !facts.id.exists) return {};
   RELAY_ASSIGN(facts.has_rows, has_visible_rows(sql, table));
-  const auto without = sql.query("SELECT EXISTS (SELECT FROM " + quote_table(table.table.schema, table.table.name) + " t WHERE t." +
-                                     quote_identifier(config.id_column) + " IS NULL)",
+  const auto without = sql.query("SELECT EXISTS (SELECT FROM " + quote_table(table.table.schema, table.table.name) +
+                                     " t WHERE t." + quote_identifier(config.id_column) + " IS NULL)",
                                  {}, "look for rows of " + table.name() + " from before the relay's columns");
   if (!without && without.error().code == "connection_lost") return fail(without.error());
   facts.rows_without_id = !without || is_true(without->front()[0]);
@@ -129,7 +131,8 @@ WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted
 }  // namespace
 
 std::string HoldingTransaction::text() const {
-  auto out = gid.empty() ? "the transaction of process " + std::to_string(pid) : "the prepared transaction " + quote_literal(gid);
+  auto out = gid.empty() ? "the transaction of process " + std::to_string(pid)
+                         : "the prepared transaction " + quote_literal(gid);
   out += " (role " + quote_identifier(role);
   if (!application.empty()) out += ", application " + application;
   out += ", database " + quote_identifier(database) + ")";
@@ -163,8 +166,8 @@ WHERE n.nspname = 'outbox_relay' AND c.relname = 'reader' AND c.relkind = 'r')",
   facts.table_exists = true;
   facts.usable = is_true(rows.front()[0]);
   if (!facts.usable) return facts;
-  RELAY_ASSIGN(const auto readers, sql.query("SELECT pipeline, acknowledged FROM outbox_relay.reader ORDER BY pipeline", {},
-                                             "read outbox_relay.reader"));
+  RELAY_ASSIGN(const auto readers, sql.query("SELECT pipeline, acknowledged FROM outbox_relay.reader ORDER BY pipeline",
+                                             {}, "read outbox_relay.reader"));
   for (const auto& row : readers)
     if (text(row[0]) == pipeline)
       facts.acknowledged = number<std::uint64_t>(row[1]);
@@ -186,8 +189,8 @@ Result<std::optional<HoldingTransaction>> holding_transaction(SqlSession& sql, s
 Result<std::vector<HoldingTransaction>> holding_transactions(SqlSession& sql, int seconds) {
   const std::string attempted = "look which transactions stay open";
   const std::string since = "coalesce(p.prepared, a.xact_start)";
-  RELAY_ASSIGN(auto rows, sql.query(std::string(kHolders) + " AND " + since + " < clock_timestamp() - $1::interval ORDER BY " +
-                                        since + " LIMIT 10",
+  RELAY_ASSIGN(auto rows, sql.query(std::string(kHolders) + " AND " + since +
+                                        " < clock_timestamp() - $1::interval ORDER BY " + since + " LIMIT 10",
                                     {std::to_string(seconds) + " seconds"}, attempted));
   RELAY_ASSIGN(const auto hidden, sql.query(std::string(kHolders) + " AND " + since + " IS NULL", {}, attempted));
   if (!hidden.empty()) {

@@ -29,8 +29,8 @@ struct IdSequenceFacts {
 };
 
 struct ReaderFacts {
-  bool table_exists = false, usable = false;       // usable: SELECT, INSERT, UPDATE, DELETE
-  std::optional<std::uint64_t> acknowledged;       // of this pipeline's row; nullopt: there is none
+  bool table_exists = false, usable = false;                  // usable: SELECT, INSERT, UPDATE, DELETE
+  std::optional<std::uint64_t> acknowledged;                  // of this pipeline's row; nullopt: there is none
   std::vector<std::pair<std::string, std::uint64_t>> others;  // rows of other pipelines
 };
 
@@ -50,8 +50,8 @@ struct PollFacts {
 Result<PollFacts> poll_facts(SqlSession& sql, const PollSourceConfig& config, const TableFacts& table);
 Result<ReaderFacts> reader_facts(SqlSession& sql, const std::string& pipeline);
 
-// A transaction that is open anywhere in the cluster and has an id: nothing that was written after it began is delivered
-// before it ends.
+// A transaction that is open anywhere in the cluster and has an id: nothing that was written after it began is
+// delivered before it ends.
 struct HoldingTransaction {
   std::string gid;  // of a prepared one; empty for a session's
   int pid = 0;
@@ -63,8 +63,8 @@ struct HoldingTransaction {
 };
 // By its transaction id, of which a snapshot tells the oldest.
 Result<std::optional<HoldingTransaction>> holding_transaction(SqlSession& sql, std::uint64_t xid);
-// All that have been open for longer than `seconds`, the oldest first, about ten at most. Takes so long itself when this
-// role may not see since when they are open.
+// All that have been open for longer than `seconds`, the oldest first, about ten at most. Takes so long itself when
+// this role may not see since when they are open.
 Result<std::vector<HoldingTransaction>> holding_transactions(SqlSession& sql, int seconds);
 
 }  // namespace relay::connectors::postgres

@@ -54,7 +54,8 @@ std::string last_id_query(std::string_view schema, std::string_view sequence) {
   return "SELECT greatest(0, last_value - CASE WHEN is_called THEN 0 ELSE 1 END) FROM " + quote_table(schema, sequence);
 }
 
-// A transaction with nothing but an id is not waited for at its commit; a logical message is the cheapest thing to write.
+// A transaction with nothing but an id is not waited for at its commit; a logical message is the cheapest thing to
+// write.
 std::string barrier_query() {
   return "SELECT pg_current_xact_id(), pg_snapshot_xmin(pg_current_snapshot()), "
          "pg_logical_emit_message(true, 'outbox_relay.poll', '')";
@@ -72,7 +73,8 @@ std::string page_query(const PollTable& table) {
 
 std::string initial_rows_query(const PollTable& table, bool after_key) {
   const auto order = selected(table.order);
-  auto sql = "SELECT " + event_list(table) + ", " + order + from(table) + " WHERE " + selected(table.id_column) + " IS NULL";
+  auto sql =
+      "SELECT " + event_list(table) + ", " + order + from(table) + " WHERE " + selected(table.id_column) + " IS NULL";
   if (after_key) {
     std::string values;
     for (std::size_t i = 0; i < table.order.size(); ++i)
@@ -91,21 +93,22 @@ std::string initial_search_path(const PollTable& table) {
 }
 
 std::string create_reader_table_sql() {
-  return "CREATE SCHEMA IF NOT EXISTS outbox_relay; CREATE TABLE IF NOT EXISTS outbox_relay.reader (pipeline text PRIMARY KEY, "
+  return "CREATE SCHEMA IF NOT EXISTS outbox_relay; CREATE TABLE IF NOT EXISTS outbox_relay.reader (pipeline text "
+         "PRIMARY KEY, "
          "acknowledged bigint NOT NULL, updated_at timestamptz NOT NULL DEFAULT now());";
 }
 
-// Bare columns first: ADD COLUMN with a volatile default rewrites the table. The default of the transaction id comes to be
-// evaluated first because its column does.
+// Bare columns first: ADD COLUMN with a volatile default rewrites the table. The default of the transaction id comes to
+// be evaluated first because its column does.
 std::string add_relay_columns_sql(const PollSourceConfig& config, const TableFacts& table) {
   const auto name = quote_table(table.table.schema, table.table.name);
   const auto id = quote_identifier(config.id_column), xid = quote_identifier(config.xid_column);
   const auto sequence = quote_table(table.table.schema, table.table.name + "_" + config.id_column + "_seq");
-  return "BEGIN; SET LOCAL lock_timeout = '5s'; CREATE SEQUENCE " + sequence + " CACHE 1; ALTER TABLE " + name + " ADD COLUMN " +
-         xid + " xid8, ADD COLUMN " + id + " bigint; ALTER TABLE " + name + " ALTER COLUMN " + xid +
+  return "BEGIN; SET LOCAL lock_timeout = '5s'; CREATE SEQUENCE " + sequence + " CACHE 1; ALTER TABLE " + name +
+         " ADD COLUMN " + xid + " xid8, ADD COLUMN " + id + " bigint; ALTER TABLE " + name + " ALTER COLUMN " + xid +
          " SET DEFAULT pg_current_xact_id(), ALTER COLUMN " + id + " SET DEFAULT nextval(" + quote_literal(sequence) +
-         "); ALTER SEQUENCE " + sequence + " OWNED BY " + name + "." + id + "; COMMIT; CREATE INDEX CONCURRENTLY ON " + name + " (" +
-         id + ");";
+         "); ALTER SEQUENCE " + sequence + " OWNED BY " + name + "." + id + "; COMMIT; CREATE INDEX CONCURRENTLY ON " +
+         name + " (" + id + ");";
 }
 
 std::string poll_fingerprint(const PollSourceConfig& config) {
@@ -115,8 +118,8 @@ std::string poll_fingerprint(const PollSourceConfig& config) {
     for (const auto& item : items) text += (text.empty() ? "" : ",") + quote_identifier(item);
     return text;
   };
-  return "poll=" + list(config.common.outbox_tables) +
-         ";columns=" + list({c.id, c.aggregate_type, c.aggregate_id, c.event_type, c.payload, config.id_column, config.xid_column}) +
+  return "poll=" + list(config.common.outbox_tables) + ";columns=" +
+         list({c.id, c.aggregate_type, c.aggregate_id, c.event_type, c.payload, config.id_column, config.xid_column}) +
          ";headers=" + list(config.common.header_columns) +
          ";tombstones=" + (config.common.null_payload_is_tombstone ? "yes" : "no") +
          ";order_by=" + list(config.common.snapshot_order_by);

@@ -13,19 +13,22 @@ std::uint64_t number(std::string_view text) {
   return value;
 }
 
-// Pages come in the order of an index whatever the statistics say: those of a table that fills and empties are never right.
-constexpr const char* kPageSettings = "SET search_path = pg_catalog; SET enable_sort = off; SET enable_seqscan = off; SET enable_bitmapscan = off";
+// Pages come in the order of an index whatever the statistics say: those of a table that fills and empties are never
+// right.
+constexpr const char* kPageSettings =
+    "SET search_path = pg_catalog; SET enable_sort = off; SET enable_seqscan = off; SET enable_bitmapscan = off";
 
 }  // namespace
 
-Result<std::unique_ptr<PollReader>> PollReader::open(const PollSourceConfig& config, PollTable table, const OutboxMapping& mapping,
-                                                     int server_version) {
+Result<std::unique_ptr<PollReader>> PollReader::open(const PollSourceConfig& config, PollTable table,
+                                                     const OutboxMapping& mapping, int server_version) {
   std::unique_ptr<PollReader> reader(new PollReader(std::move(table), mapping));
   RELAY_ASSIGN(reader->connection_, SnapshotConnection::connect(config.common.connection));
   if (server_version >= 140000)
     RELAY_TRY(reader->connection_->run("SET idle_session_timeout = 0", "set up the connection that reads the outbox"));
   if (!config.notify_channel.empty())
-    RELAY_TRY(reader->connection_->run("LISTEN " + quote_identifier(config.notify_channel), "listen on " + config.notify_channel));
+    RELAY_TRY(reader->connection_->run("LISTEN " + quote_identifier(config.notify_channel),
+                                       "listen on " + config.notify_channel));
   return reader;
 }
 
@@ -37,12 +40,15 @@ Result<void> PollReader::begin_initial(SnapshotProgress from) {
   if (!progress_.last_key.empty()) {
     if (progress_.last_key.front() != table_.full_name() || progress_.last_key.size() != table_.order.size() + 1)
       return fail(ErrorKind::fatal, "snapshot_order_changed",
-                  "taking up the initial read of " + table_.full_name() + " again: the order or the key of the table is not what it was",
-                  "begin it anew (rows that were delivered come again): outbox-relay progress reset, then outbox-relay slot drop");
+                  "taking up the initial read of " + table_.full_name() +
+                      " again: the order or the key of the table is not what it was",
+                  "begin it anew (rows that were delivered come again): outbox-relay progress reset, then outbox-relay "
+                  "slot drop");
     after.assign(progress_.last_key.begin() + 1, progress_.last_key.end());
   }
   initial_ = reading_ = true;
-  return connection_->start(initial_rows_query(table_, !after.empty()), after, "read the rows of " + table_.full_name() + " without an id");
+  return connection_->start(initial_rows_query(table_, !after.empty()), after,
+                            "read the rows of " + table_.full_name() + " without an id");
 }
 
 Result<void> PollReader::begin_page(std::uint64_t after, std::uint64_t upto, std::size_t limit) {
@@ -88,13 +94,15 @@ Result<void> PollReader::append_page_row(const SnapshotRow& row, Batch& batch) {
   const auto id = number(row.text(columns));
   const auto xid = row.text(columns + 1);
   if (xid.data() == nullptr)
-    return fail(ErrorKind::fatal, "row_without_xid",
-                "reading " + table_.full_name() + ": the row with id " + std::to_string(id) + " has no " + table_.xid_column +
-                    ": whoever wrote it set the column to NULL, so that rows may get their ids before their transactions have theirs, "
-                    "and be lost",
-                "let the writers leave the column out; for this row: UPDATE " + quote_table(table_.schema, table_.name) + " SET " +
-                    quote_identifier(table_.xid_column) + " = pg_current_xact_id() WHERE " + quote_identifier(table_.id_column) + " = " +
-                    std::to_string(id) + ";");
+    return fail(
+        ErrorKind::fatal, "row_without_xid",
+        "reading " + table_.full_name() + ": the row with id " + std::to_string(id) + " has no " + table_.xid_column +
+            ": whoever wrote it set the column to NULL, so that rows may get their ids before their transactions have "
+            "theirs, "
+            "and be lost",
+        "let the writers leave the column out; for this row: UPDATE " + quote_table(table_.schema, table_.name) +
+            " SET " + quote_identifier(table_.xid_column) + " = pg_current_xact_id() WHERE " +
+            quote_identifier(table_.id_column) + " = " + std::to_string(id) + ";");
   last_ = Position{};
   last_.commit_lsn = last_.end_lsn = Lsn{id};
   last_.xid = static_cast<std::uint32_t>(number(xid));
@@ -119,7 +127,8 @@ SnapshotProgress PollReader::initial_progress() const {
   auto progress = progress_;
   if (!last_initial_) return progress;
   progress.last_key.assign(1, table_.full_name());
-  for (std::size_t i = 0; i < table_.order.size(); ++i) progress.last_key.emplace_back(last_initial_->text(table_.columns.size() + i));
+  for (std::size_t i = 0; i < table_.order.size(); ++i)
+    progress.last_key.emplace_back(last_initial_->text(table_.columns.size() + i));
   return progress;
 }
 

@@ -17,8 +17,8 @@ namespace relay::connectors::postgres {
 class PollReader {
  public:
   // `mapping` (of table.columns) outlives every batch. Listens on the channel when it is not empty.
-  static Result<std::unique_ptr<PollReader>> open(const PollSourceConfig& config, PollTable table, const OutboxMapping& mapping,
-                                                  int server_version);
+  static Result<std::unique_ptr<PollReader>> open(const PollSourceConfig& config, PollTable table,
+                                                  const OutboxMapping& mapping, int server_version);
 
   // The rows without an id, from where `from` ended.
   Result<void> begin_initial(SnapshotProgress from);
@@ -26,12 +26,12 @@ class PollReader {
   bool reading() const { return reading_; }
 
   enum class Read { target, would_block, end };
-  // Appends rows, without marking a boundary, until the batch reaches its target, nothing more is there yet, or the query
-  // has ended. A page's `end` with fewer rows than its limit: there are no more.
+  // Appends rows, without marking a boundary, until the batch reaches its target, nothing more is there yet, or the
+  // query has ended. A page's `end` with fewer rows than its limit: there are no more.
   Result<Read> read(Batch& batch);
   bool page_was_short() const { return rows_in_page_ < limit_; }
-  const Position& last() const { return last_; }                // of the last row of a page
-  SnapshotProgress initial_progress() const;                    // after the last row that was appended
+  const Position& last() const { return last_; }  // of the last row of a page
+  SnapshotProgress initial_progress() const;      // after the last row that was appended
 
   // True when something was notified since it was last asked. Fails when the connection is gone.
   Result<bool> notified();

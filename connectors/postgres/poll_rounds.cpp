@@ -36,10 +36,14 @@ void PollRounds::look_now(SteadyTime now) {
 Result<void> PollRounds::advance(SteadyTime now) {
   if (now < due_) return {};
   switch (phase_) {
-    case Phase::idle: return look(now);
-    case Phase::waiting: return look_at_running(now);
-    case Phase::settling: return look_at_disk(now);
-    case Phase::reading: break;
+    case Phase::idle:
+      return look(now);
+    case Phase::waiting:
+      return look_at_running(now);
+    case Phase::settling:
+      return look_at_disk(now);
+    case Phase::reading:
+      break;
   }
   return {};
 }
@@ -48,8 +52,9 @@ Result<void> PollRounds::look(SteadyTime now) {
   RELAY_ASSIGN(newest_, server_.last_id());
   if (newest_ < position_)
     return fail(ErrorKind::fatal, "ids_behind_progress",
-                "polling the outbox: id " + std::to_string(position_) + " was delivered, but the newest id of its sequence is " +
-                    std::to_string(newest_) + ": it was set back (setval, TRUNCATE ... RESTART IDENTITY, a restored table)",
+                "polling the outbox: id " + std::to_string(position_) +
+                    " was delivered, but the newest id of its sequence is " + std::to_string(newest_) +
+                    ": it was set back (setval, TRUNCATE ... RESTART IDENTITY, a restored table)",
                 "set it forward again: SELECT setval('SEQUENCE', " + std::to_string(position_) +
                     "); rows that have smaller ids already are not delivered");
   if (newest_ == upper_) {

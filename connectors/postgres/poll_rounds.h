@@ -1,11 +1,12 @@
 // When rows of a polled table may be read, up to which id, and when they may leave. No I/O of its own: the server is
 // behind an interface, the time is given.
 //
-// One round: the newest id L0 of the sequence; in a later statement a transaction id X0; wait until nothing older than X0
-// runs. A transaction has its id before its first row has one (the xid column's default comes first), so by then every
-// row up to L0 is committed or will never be. What is read then is in order for good. Before it leaves, the WAL must be
-// on disk up to where it was written when the rows had been read: a row whose commit a crash takes back was never there.
-// The position is the highest id that left, never L0: after a crash ids between the two may be given out again.
+// One round: the newest id L0 of the sequence; in a later statement a transaction id X0; wait until nothing older than
+// X0 runs. A transaction has its id before its first row has one (the xid column's default comes first), so by then
+// every row up to L0 is committed or will never be. What is read then is in order for good. Before it leaves, the WAL
+// must be on disk up to where it was written when the rows had been read: a row whose commit a crash takes back was
+// never there. The position is the highest id that left, never L0: after a crash ids between the two may be given out
+// again.
 #pragma once
 
 #include <cstdint>
@@ -45,7 +46,8 @@ class PollRounds {
     settling,  // what was read waits for the disk; looked at when due()
   };
 
-  PollRounds(PollServer& server, Millis shortest, Millis longest) : server_(server), shortest_(shortest), longest_(longest) {}
+  PollRounds(PollServer& server, Millis shortest, Millis longest)
+      : server_(server), shortest_(shortest), longest_(longest) {}
 
   // Everything up to `position` has left.
   void begin(std::uint64_t position, SteadyTime now);
@@ -53,8 +55,8 @@ class PollRounds {
   void read_at_once(std::uint64_t position, SteadyTime now);
   void look_now(SteadyTime now);  // something was notified, or is to be expected
 
-  // Moves on if it is time; asks the server once at most. Kind fatal, code ids_behind_progress, when the sequence was set
-  // back behind the position.
+  // Moves on if it is time; asks the server once at most. Kind fatal, code ids_behind_progress, when the sequence was
+  // set back behind the position.
   Result<void> advance(SteadyTime now);
   // What was appended until now is to leave. `through`: the highest id of it.
   Result<void> settle(std::uint64_t through, SteadyTime now);

@@ -27,10 +27,12 @@ Result<std::unique_ptr<PollSession>> PollSession::connect(const PollSourceConfig
 }
 
 Result<void> PollSession::lock() {
-  RELAY_ASSIGN(const auto rows, sql_->query("SELECT pg_try_advisory_lock(hashtextextended($1, 0))",
-                                            {"outbox-relay pipeline " + pipeline_}, "lock the name of pipeline " + pipeline_));
+  RELAY_ASSIGN(const auto rows,
+               sql_->query("SELECT pg_try_advisory_lock(hashtextextended($1, 0))",
+                           {"outbox-relay pipeline " + pipeline_}, "lock the name of pipeline " + pipeline_));
   if (rows.empty() || rows[0][0] != "t")
-    return fail(ErrorKind::busy, "slot_active", "starting pipeline " + pipeline_ + ": another instance reads for it", "");
+    return fail(ErrorKind::busy, "slot_active", "starting pipeline " + pipeline_ + ": another instance reads for it",
+                "");
   locked_ = true;
   sql_->limit_silence(kSilence);
   // The server's own keepalives, so that a relay that vanished does not hold the lock. Commits of ours are on disk when
@@ -41,12 +43,15 @@ Result<void> PollSession::lock() {
       "set up the connection of pipeline " + pipeline_);
 }
 
-void PollSession::poll_sequence(const std::string& schema, const std::string& name) { last_id_query_ = last_id_query(schema, name); }
+void PollSession::poll_sequence(const std::string& schema, const std::string& name) {
+  last_id_query_ = last_id_query(schema, name);
+}
 
 Result<SqlRows> PollSession::ask(const std::string& statement, std::string_view attempted) {
   RELAY_ASSIGN(auto rows, sql_->query(statement, {}, attempted));
   if (rows.empty() || rows.front().empty() || !rows.front()[0])
-    return fail(ErrorKind::transient, "database_error", "could not " + std::string(attempted) + ": the server gave no answer");
+    return fail(ErrorKind::transient, "database_error",
+                "could not " + std::string(attempted) + ": the server gave no answer");
   return rows;
 }
 
@@ -83,15 +88,18 @@ Result<void> PollSession::insert_reader(std::uint64_t acknowledged) {
 }
 
 Result<void> PollSession::delete_reader() {
-  RELAY_TRY(sql_->query("DELETE FROM outbox_relay.reader WHERE pipeline = $1", {pipeline_}, "drop the reader of pipeline " + pipeline_));
+  RELAY_TRY(sql_->query("DELETE FROM outbox_relay.reader WHERE pipeline = $1", {pipeline_},
+                        "drop the reader of pipeline " + pipeline_));
   return {};
 }
 
 Result<void> PollSession::acknowledge(std::uint64_t id) {
-  RELAY_ASSIGN(const auto rows,
-               sql_->query("UPDATE outbox_relay.reader SET acknowledged = greatest(acknowledged, $2::bigint), updated_at = now() "
-                           "WHERE pipeline = $1 RETURNING acknowledged",
-                           {pipeline_, std::to_string(id)}, "note what is acknowledged in outbox_relay.reader"));
+  RELAY_ASSIGN(
+      const auto rows,
+      sql_->query(
+          "UPDATE outbox_relay.reader SET acknowledged = greatest(acknowledged, $2::bigint), updated_at = now() "
+          "WHERE pipeline = $1 RETURNING acknowledged",
+          {pipeline_, std::to_string(id)}, "note what is acknowledged in outbox_relay.reader"));
   if (!rows.empty()) return {};
   return fail(ErrorKind::transient, "reader_missing",
               "noting what is acknowledged: the row of pipeline " + pipeline_ + " in outbox_relay.reader is gone");

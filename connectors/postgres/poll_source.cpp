@@ -39,7 +39,8 @@ Result<PollInspection> inspect_polled(SqlSession& sql, const PollSourceConfig& c
   seen.state.timeline = server.timeline;
   seen.state.wal_end = Lsn{seen.facts.sequence->last_id};
   seen.state.slot_name = id_source_name(config, seen.table, *seen.facts.sequence);
-  if (const auto& acknowledged = seen.facts.reader.acknowledged) seen.state.slot = SlotState{Lsn{*acknowledged}, false, 0};
+  if (const auto& acknowledged = seen.facts.reader.acknowledged)
+    seen.state.slot = SlotState{Lsn{*acknowledged}, false, 0};
   seen.state.fingerprint = poll_fingerprint(config);
   return seen;
 }
@@ -106,7 +107,8 @@ Result<StartPoint> PollSource::create() {
 }
 
 // The newest id at this moment, with every transaction that might still commit a row up to it ended: what is committed
-// later than this call comes behind it. Its place in the sequence is on disk with the barrier, so it is not given out again.
+// later than this call comes behind it. Its place in the sequence is on disk with the barrier, so it is not given out
+// again.
 Result<std::uint64_t> PollSource::settled_start() {
   RELAY_ASSIGN(const auto start, now_.session->last_id());
   RELAY_TRY(now_.session->insert_reader(start));
@@ -116,8 +118,9 @@ Result<std::uint64_t> PollSource::settled_start() {
     pollfd fd{waker_.fd(), POLLIN, 0};
     if (::poll(&fd, 1, static_cast<int>(kLookAtRunning.count())) > 0) waker_.clear();
     if (given_up_)
-      return fail(ErrorKind::transient, "creation_interrupted",
-                  "starting pipeline " + config_.common.pipeline + ": told to stop while older transactions were waited for");
+      return fail(
+          ErrorKind::transient, "creation_interrupted",
+          "starting pipeline " + config_.common.pipeline + ": told to stop while older transactions were waited for");
     RELAY_ASSIGN(barrier.oldest, now_.session->oldest_running());
     if (clock_.now() - told < kTellWaiting || barrier.oldest >= barrier.xid) continue;
     told = clock_.now();

@@ -1,8 +1,8 @@
 // relay::Source over an outbox table that is read with ordinary SQL, for databases whose wal_level cannot be changed.
 // README.md of this folder explains how; poll_rounds.h is the algorithm, relay/pipeline/source.h the contract.
 //
-// Ids of rows take the place of LSNs. The row of this pipeline in outbox_relay.reader takes the place of the slot: it holds
-// the purge back, and is made, moved and dropped like one; the lock is an advisory lock of the session beside it.
+// Ids of rows take the place of LSNs. The row of this pipeline in outbox_relay.reader takes the place of the slot: it
+// holds the purge back, and is made, moved and dropped like one; the lock is an advisory lock of the session beside it.
 // Connections: one that asks and holds the lock, one that reads rows.
 #pragma once
 
@@ -88,12 +88,12 @@ class PollSource final : public Source {
     std::optional<PollInspection> seen;
     std::unique_ptr<PollRounds> rounds;
     Progress from;
-    bool initial = false;          // rows without an id are being read
+    bool initial = false;  // rows without an id are being read
     bool started = false;
-    bool query_ended = false;      // of the rows that wait to be settled
-    bool unmarked = false;         // rows were appended behind the last boundary
-    bool read_any = false;         // at least one query went well
-    std::uint64_t confirmed = 0;   // by confirm()
+    bool query_ended = false;        // of the rows that wait to be settled
+    bool unmarked = false;           // rows were appended behind the last boundary
+    bool read_any = false;           // at least one query went well
+    std::uint64_t confirmed = 0;     // by confirm()
     std::uint64_t acknowledged = 0;  // in outbox_relay.reader
     bool purge_wanted = false;
     SteadyTime acknowledge_due{}, purge_due{};

@@ -9,8 +9,8 @@
 namespace relay::connectors::postgres {
 
 struct PollSourceConfig {
-  // What both sources have: connection, pipeline, the table (exactly one, no pattern), its columns and headers, snapshot,
-  // create_tables. Slot and publication are not used.
+  // What both sources have: connection, pipeline, the table (exactly one, no pattern), its columns and headers,
+  // snapshot, create_tables. Slot and publication are not used.
   SlotSourceConfig common;
   std::string id_column = "relay_id";
   std::string xid_column = "relay_xid";

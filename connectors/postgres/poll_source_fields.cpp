@@ -20,7 +20,8 @@ void drop_field(FieldSpec& object, const std::string& name) {
 }
 
 FieldSpec relay_column(const std::string& id_like, const char* name, const char* description) {
-  auto column = shared_field(shared_field(shared_field(slot_source_fields(), "outbox").fields, "columns").fields, id_like);
+  auto column =
+      shared_field(shared_field(shared_field(slot_source_fields(), "outbox").fields, "columns").fields, id_like);
   column.name = name;
   column.description = description;
   column.default_text = name;
@@ -46,8 +47,10 @@ FieldSpec outbox_spec() {
 FieldSpec snapshot_spec() {
   auto snapshot = shared_field(slot_source_fields(), "snapshot");
   snapshot.description =
-      "What to do at the first start with rows that exist already. Needed as soon as the table has rows. `initial`: rows "
-      "from before the two columns were added, then every other row; `never`: what is committed from the first start on.";
+      "What to do at the first start with rows that exist already. Needed as soon as the table has rows. `initial`: "
+      "rows "
+      "from before the two columns were added, then every other row; `never`: what is committed from the first start "
+      "on.";
   drop_field(snapshot, "on_changed_row");
   return snapshot;
 }
@@ -74,8 +77,10 @@ void check_columns(const Value& outbox, const auto& complain) {
 void check_headers(const Value& pipeline, const auto& complain) {
   for (const auto& header : pipeline["sink"]["headers"].items())
     if (header.as_string() == "commit_lsn" || header.as_string() == "committed_at")
-      complain(header, "sink.headers", "the source poll reads rows of a table, which do not tell their " + header.as_string(),
-               "remove it; transaction_id and sequence are known, and a column can be sent: source.outbox.header_columns");
+      complain(
+          header, "sink.headers",
+          "the source poll reads rows of a table, which do not tell their " + header.as_string(),
+          "remove it; transaction_id and sequence are known, and a column can be sent: source.outbox.header_columns");
 }
 
 }  // namespace
@@ -83,7 +88,8 @@ void check_headers(const Value& pipeline, const auto& complain) {
 std::vector<FieldSpec> poll_source_fields() {
   return {
       list("create",
-           "What the relay may create by itself: the tables outbox_relay.reader, .progress and .dead_letter. Its own row in "
+           "What the relay may create by itself: the tables outbox_relay.reader, .progress and .dead_letter. Its own "
+           "row in "
            "outbox_relay.reader it always makes at the first start.",
            text("", "").one_of({"tables"}))
           .defaults("[]")
@@ -91,7 +97,8 @@ std::vector<FieldSpec> poll_source_fields() {
       snapshot_spec(),
       outbox_spec(),
       object("poll",
-             "How often the table's sequence is looked at: after `min` while rows come, then twice as long each time until "
+             "How often the table's sequence is looked at: after `min` while rows come, then twice as long each time "
+             "until "
              "`max`. One cheap statement, no transaction id.",
              {duration("min", "The shortest pause, while rows come.").between(1, 60'000).defaults("5ms"),
               duration("max", "The longest pause, while none come: how late the first row after a quiet time may be.")
@@ -99,7 +106,8 @@ std::vector<FieldSpec> poll_source_fields() {
                   .defaults("1s")})
           .defaults("{}"),
       text("notify",
-           "LISTEN on this channel and look at once when something is notified. NOTIFY in the application's transactions "
+           "LISTEN on this channel and look at once when something is notified. NOTIFY in the application's "
+           "transactions "
            "makes their commits wait for each other: 10,000 became 4,500 transactions/s.")
           .checked(check_channel)
           .for_example("outbox"),
@@ -119,8 +127,8 @@ void validate_poll_source(const Value& part, const Value& pipeline, Diagnostics&
              "a pipeline of its own for each table");
   for (const auto& table : tables.items())
     if (table.as_string().find_first_of("*?") != std::string::npos)
-      complain(table, "source.outbox.tables", "a pattern may match several tables, and a pipeline that polls has exactly one",
-               "write schema.table");
+      complain(table, "source.outbox.tables",
+               "a pattern may match several tables, and a pipeline that polls has exactly one", "write schema.table");
   if (part["poll"]["min"].as_duration() > part["poll"]["max"].as_duration())
     complain(part["poll"]["min"], "source.poll.min", "it is longer than source.poll.max", "make min the shorter one");
   const auto& snapshot = part["snapshot"];

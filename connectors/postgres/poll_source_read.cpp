@@ -122,8 +122,8 @@ void PollSource::finish_initial(Batch& batch) {
             {{"rows", progress.rows}});
 }
 
-// A statement that went well a moment ago and is refused now: somebody altered the table, and the checks of the next start
-// tell what it is. At the first time that would go round for ever.
+// A statement that went well a moment ago and is refused now: somebody altered the table, and the checks of the next
+// start tell what it is. At the first time that would go round for ever.
 tl::unexpected<Error> PollSource::read_failed(Error error) {
   if (now_.read_any && error.code == "statement_refused") {
     error.kind = ErrorKind::transient;
@@ -132,12 +132,14 @@ tl::unexpected<Error> PollSource::read_failed(Error error) {
   return fail(std::move(error));
 }
 
-// ---- beside it -------------------------------------------------------------------------------------------------------
+// ---- beside it
+// -------------------------------------------------------------------------------------------------------
 
 Result<void> PollSource::serve() {
   if (!now_.session->alive())
-    return fail(ErrorKind::transient, "connection_lost",
-                "reading for pipeline " + config_.common.pipeline + ": the server closed the connection that holds the lock");
+    return fail(
+        ErrorKind::transient, "connection_lost",
+        "reading for pipeline " + config_.common.pipeline + ": the server closed the connection that holds the lock");
   if (!now_.started) return {};
   RELAY_TRY(acknowledge());
   purge();
@@ -177,10 +179,11 @@ Result<void> PollSource::watch_holder() {
   if (!holder) return {};  // it ended just now
   now_.holder_due = now + kHolderAgain;
   now_.held_back = holder->text();
-  log_.warn("delivery_held_back", "committed rows wait for a transaction that is older: " + now_.held_back,
-            {{"up_to_id", rounds.upper()},
-             {"waiting_seconds", std::chrono::duration_cast<std::chrono::seconds>(now - rounds.waiting_since()).count()},
-             {"hint", "end it, or wait: " + holder->remedy()}});
+  log_.warn(
+      "delivery_held_back", "committed rows wait for a transaction that is older: " + now_.held_back,
+      {{"up_to_id", rounds.upper()},
+       {"waiting_seconds", std::chrono::duration_cast<std::chrono::seconds>(now - rounds.waiting_since()).count()},
+       {"hint", "end it, or wait: " + holder->remedy()}});
   return {};
 }
 

@@ -276,7 +276,8 @@ class SqlSession::Impl {
     } catch (...) {
       silence_.disarm();
       if (silence_.fired())
-        return fail(connection_lost(attempted, "the server did not answer for " + std::to_string(silence_.limit.count() / 1000) + " seconds"));
+        return fail(connection_lost(attempted, "the server did not answer for " +
+                                                   std::to_string(silence_.limit.count() / 1000) + " seconds"));
       return fail(translate_exception(attempted));
     }
   }

@@ -84,7 +84,8 @@ std::string DrainMeter::line() const {
   const bool only_ids = totals.remaining_wal == 0 && totals.remaining_ids > 0;
   if (totals.remaining_wal && !only_ids) out += ", " + rounded_size(*totals.remaining_wal) + " of WAL left";
   if (totals.remaining_ids > 0) out += ", " + std::to_string(totals.remaining_ids) + " ids left";
-  if (const auto left = time_left(); left && *totals.remaining_wal + totals.remaining_ids > 0) out += ", about " + rounded_time(*left);
+  if (const auto left = time_left(); left && *totals.remaining_wal + totals.remaining_ids > 0)
+    out += ", about " + rounded_time(*left);
   if (totals.pipelines > 1)
     out += ", " + std::to_string(totals.ended) + " of " + std::to_string(totals.pipelines) + " pipelines done";
   return out;

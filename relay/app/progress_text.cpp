@@ -40,7 +40,7 @@ class Table {
 
 std::string position_of(const Position& position, PlaceKind place) {
   if (!position.commit_lsn) return "no transaction of the stream yet";
-  auto out = place == PlaceKind::lsn ? "commit " + to_string(position.commit_lsn) : place_text(place, position.commit_lsn);
+  auto out = (place == PlaceKind::lsn ? "commit " : "") + place_text(place, position.commit_lsn);
   if (position.inside_transaction())
     out += ", inside the transaction at " + to_string(position.change_lsn) + " #" + std::to_string(position.ordinal);
   if (position.xid != 0) out += ", transaction " + std::to_string(position.xid);
@@ -84,7 +84,8 @@ std::string progress_list_json(const std::vector<StoredProgress>& all) {
 std::string short_progress(const std::optional<Progress>& progress) {
   if (!progress) return "nothing";
   const bool ids = progress->place == PlaceKind::row_id;
-  const auto place = progress->end_lsn || ids ? place_text(progress->place, progress->end_lsn) : std::string("no position");
+  const bool known = progress->end_lsn || ids;
+  const auto place = known ? place_text(progress->place, progress->end_lsn) : std::string("no position");
   return place + ", sequence " + std::to_string(progress->sequence);
 }
 

@@ -40,7 +40,8 @@ std::string name_of(const SourceState& state, const std::string& pipeline) {
 Error with_statement(Error error, const PipelineConfig& pipeline) {
   const auto& fields = pipeline.source->fields;
   if (std::none_of(fields.begin(), fields.end(), [](const auto& f) { return f.name == "slot"; })) {
-    error.hint = "to drop the reader all the same: DELETE FROM outbox_relay.reader WHERE pipeline = '" + pipeline.name + "'";
+    error.hint =
+        "to drop the reader all the same: DELETE FROM outbox_relay.reader WHERE pipeline = '" + pipeline.name + "'";
     return error;
   }
   const auto& slot = (*pipeline.value)["source"]["slot"];
@@ -77,9 +78,9 @@ ExitCode slot_create_command(const Session& session) {
   return with_parts(session, *configuration, configuration->pipelines.front(),
                     [&](const AdminParts& parts) -> Result<ExitCode> {
                       RELAY_ASSIGN(const Progress made, create_slot(parts, kAdminTimeout, stopper.token()));
-                      session.out << "created "
-                                  << (made.place == PlaceKind::row_id ? "the reader of " : "slot ") << made.slot << " at "
-                                  << place_text(made.place, made.end_lsn) << "\n";
+                      const auto* const what = made.place == PlaceKind::row_id ? "the reader of " : "slot ";
+                      session.out << "created " << what << made.slot << " at " << place_text(made.place, made.end_lsn)
+                                  << "\n";
                       return ExitCode::ok;
                     });
 }

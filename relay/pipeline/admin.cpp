@@ -85,24 +85,34 @@ std::string adoption_consequence(const SourceState& state, const std::optional<P
   const auto text = [&](Lsn place) { return place_text(state.place, place); };
   if (!before || before->state == ProgressState::reset)
     return "delivery begins at " + text(at) + "; nothing committed before it is delivered by this pipeline";
+  const auto stored = place_text(before->place, before->end_lsn);
   if (before->system_identifier != state.system_identifier)
     return "delivery begins at " + text(at) + " of another PostgreSQL cluster than the stored progress (" +
-           place_text(before->place, before->end_lsn) + "); events may be lost or come twice, depending on what that cluster holds";
+           stored + "); events may be lost or come twice, depending on what that cluster holds";
   if (before->place != state.place)
     return "delivery begins at " + text(at) + "; what was delivered is known only up to " +
-           place_text(before->place, before->end_lsn) + ", which counts something else: events between may be lost or come twice";
+           stored + ", which counts something else: events between may be lost or come twice";
   if (before->state == ProgressState::snapshot)
     return "the initial read ends here: existing rows after the " + std::to_string(before->snapshot.rows) +
            " that were delivered are lost for this pipeline";
   if (at > before->end_lsn)
-    return "events committed between " + place_text(before->place, before->end_lsn) + " and " + text(at) +
+    return "events committed between " + stored + " and " + text(at) +
            " are lost for this pipeline";
   if (at < before->end_lsn)
-    return "events committed between " + text(at) + " and " + place_text(before->place, before->end_lsn) + " come a second time";
+    return "events committed between " + text(at) + " and " + stored + " come a second time";
   if (before->position.inside_transaction())
     return "the transaction with commit LSN " + to_string(before->position.commit_lsn) +
            " was delivered in part; that part comes a second time";
   return "nothing is lost and nothing comes twice";
+}
+
+tl::unexpected<Error> no_place_to_adopt(const AdminParts& parts, const SourceState& state) {
+  const auto hint = "to begin anew instead: outbox-relay progress reset -c FILE --pipeline " + parts.pipeline;
+  if (state.place == PlaceKind::row_id)
+    return fail(ErrorKind::fatal, "reader_missing",
+                "adopting the position of the reader " + parts.pipeline + ": outbox_relay.reader has no such row", hint);
+  return fail(ErrorKind::fatal, "slot_missing",
+              "adopting the position of slot " + state.slot_name + ": there is no such slot", hint);
 }
 
 }  // namespace
@@ -124,8 +134,9 @@ Result<Progress> create_slot(const AdminParts& parts, Millis timeout, std::stop_
   StartAction action;
   RELAY_ASSIGN(action, decide_start(state, before, parts.pipeline, parts.sink.cluster_id()));
   if (action == StartAction::resume)
-    return fail(ErrorKind::fatal, "slot_exists", (state.place == PlaceKind::row_id ? "creating the reader of " : "creating slot ") + state.slot_name +
-                    ": it exists and its progress is stored",
+    return fail(ErrorKind::fatal, "slot_exists",
+                std::string(state.place == PlaceKind::row_id ? "creating the reader of " : "creating slot ") +
+                    state.slot_name + ": it exists and its progress is stored",
                 "nothing to do; start the relay with: outbox-relay run -c FILE");
   RELAY_ASSIGN(before, take_over(parts, AcquireFor::creation, timeout, stop));
   RELAY_ASSIGN(state, parts.source.inspect());
@@ -148,10 +159,7 @@ Result<Adoption> adopt_progress(const AdminParts& parts, bool dry_run, Millis ti
   SourceState state;
   RELAY_ASSIGN(state, parts.source.inspect());
   if (!state.slot)
-    return fail(ErrorKind::fatal, state.place == PlaceKind::row_id ? "reader_missing" : "slot_missing", state.place == PlaceKind::row_id
-                    ? "adopting the position of the reader " + parts.pipeline + ": outbox_relay.reader has no such row"
-                    : "adopting the position of slot " + state.slot_name + ": there is no such slot",
-                "to begin anew instead: outbox-relay progress reset -c FILE --pipeline " + parts.pipeline);
+    return no_place_to_adopt(parts, state);
   Adoption adoption;
   if (dry_run) {
     RELAY_ASSIGN(adoption.before, stored(parts, false, timeout, stop));

@@ -157,7 +157,8 @@ Millis PipelineLoop::await_start_note(Millis wait) {
   if (!stored) return leave(stored.error());
   if (!*stored) return Millis{0};
   const bool is_slot = note_.place == PlaceKind::lsn;
-  log_.info(is_slot ? "slot_created" : "reader_created", is_slot ? "created the slot" : "created the reader of this pipeline",
+  log_.info(is_slot ? "slot_created" : "reader_created",
+            is_slot ? "created the slot" : "created the reader of this pipeline",
             {{"slot", note_.slot}, {"consistent_point", place_text(note_.place, note_.end_lsn)},
              {"initial_rows", note_.state == ProgressState::snapshot}});
   auto started = start_from(note_);
@@ -193,7 +194,9 @@ Result<void> PipelineLoop::start_from(Progress progress) {
   }
   set_phase(enqueued_.state == ProgressState::snapshot ? PipelinePhase::snapshot : PipelinePhase::streaming);
   log_.info("started", "delivering",
-            {{"slot", enqueued_.slot}, {"from", place_text(enqueued_.place, enqueued_.end_lsn)}, {"sequence", enqueued_.sequence}});
+            {{"slot", enqueued_.slot},
+             {"from", place_text(enqueued_.place, enqueued_.end_lsn)},
+             {"sequence", enqueued_.sequence}});
   return {};
 }
 

@@ -28,7 +28,8 @@ Result<StartAction> without_progress(const SourceState& source, const std::strin
   if (source.slot)
     return refuse("progress_missing",
                   "starting pipeline " + pipeline + ": " + holder(source, pipeline) + " exists (confirmed " +
-                      place_text(source.place, source.slot->confirmed_flush) + "), but no progress record says what was delivered",
+                      place_text(source.place, source.slot->confirmed_flush) +
+                      "), but no progress record says what was delivered",
                   "if its confirmed position is right, take it over: " + adopt(pipeline) +
                       " ; to begin anew: outbox-relay slot drop -c FILE --pipeline " + pipeline);
   if (source.creation_refused) return fail(*source.creation_refused);
@@ -60,7 +61,8 @@ Result<void> same_identity(const SourceState& source, const Progress& p, const s
     return refuse("id_sequence_changed",
                   "starting pipeline " + p.pipeline + ": its progress counts ids of " + p.slot + ", configured is " +
                       source.slot_name + "; ids of the one say nothing about rows of the other",
-                  "set source.outbox to the old table, or take over what the reader has acknowledged: " + adopt(p.pipeline));
+                  "set source.outbox to the old table, or take over what the reader has acknowledged: " +
+                      adopt(p.pipeline));
   if (source.slot_name != p.slot)
     return refuse("slot_changed",
                   "starting pipeline " + p.pipeline + ": its progress belongs to slot " + p.slot + ", configured is " +
@@ -120,8 +122,9 @@ Result<void> same_ids(const SourceState& source, const Progress& p) {
 Result<void> same_reader_position(const SourceState& source, const Progress& p) {
   if (!source.slot)
     return refuse("reader_missing",
-                  "starting pipeline " + p.pipeline + ": its row in outbox_relay.reader does not exist any more; rows after " +
-                      place_text(p.place, p.end_lsn) + " may have been purged",
+                  "starting pipeline " + p.pipeline +
+                      ": its row in outbox_relay.reader does not exist any more; rows after " + place_text(p.place, p.end_lsn) +
+                      " may have been purged",
                   "to accept that and begin anew: outbox-relay progress reset -c FILE --pipeline " + p.pipeline);
   if (source.slot->confirmed_flush > p.end_lsn)
     return refuse("reader_ahead_of_progress",

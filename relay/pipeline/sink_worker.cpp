@@ -177,7 +177,8 @@ Result<void> SinkWorker::settle_rejected() {
     if (options_.on_reject == OnReject::halt)
       return fail(ErrorKind::rejected, std::string(event.reject_code),
                   "delivering event " + std::string(event.id) + " (sequence " + std::to_string(event.sequence) +
-                      (event.place == PlaceKind::lsn ? ", commit LSN " : ", ") + place_text(event.place, event.commit_lsn) + "): " + std::string(event.reject_reason),
+                      (event.place == PlaceKind::lsn ? ", commit LSN " : ", ") +
+                      place_text(event.place, event.commit_lsn) + "): " + std::string(event.reject_reason),
                   "mend the cause and start again, or send such events to dead letters: on_reject: {dead_letter: ...}");
     if (options_.on_reject == OnReject::dead_letter_topic)
       event.disposition = Disposition::dead_letter;

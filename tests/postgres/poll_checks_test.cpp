@@ -154,10 +154,12 @@ TEST_CASE("doctor says that ids which the application may write could be lost") 
 }
 
 TEST_CASE("doctor names who holds delivery back, with the statement that ends it") {
-  HoldingTransaction session{"", 4711, "app", "nightly", "shop", 40}, prepared{"left behind", 0, "app", "", "shop", 7200};
+  HoldingTransaction session{"", 4711, "app", "nightly", "shop", 40},
+      prepared{"left behind", 0, "app", "", "shop", 7200};
   const auto findings = holder_findings({session, prepared});
   REQUIRE(findings.size() == 2);
-  CHECK(contains(findings[0].message, "process 4711 (role \"app\", application nightly, database \"shop\"), open for 40 s"));
+  CHECK(contains(findings[0].message,
+                 "process 4711 (role \"app\", application nightly, database \"shop\"), open for 40 s"));
   CHECK(contains(findings[0].fix, "pg_terminate_backend(4711)"));
   CHECK(findings[1].code == "prepared_transaction_open");
   CHECK(contains(findings[1].fix, "ROLLBACK PREPARED 'left behind'"));
@@ -167,7 +169,8 @@ TEST_CASE("doctor names who holds delivery back, with the statement that ends it
 TEST_CASE("a page is a range of ids in their order") {
   const auto table = poll_table(poll_config(), polled_table());
   CHECK(page_query(table) ==
-        "SELECT t.\"id\", t.\"aggregatetype\", t.\"aggregateid\", t.\"type\", t.\"payload\", t.\"relay_id\", t.\"relay_xid\" "
+        "SELECT t.\"id\", t.\"aggregatetype\", t.\"aggregateid\", t.\"type\", t.\"payload\", t.\"relay_id\", "
+        "t.\"relay_xid\" "
         "FROM \"public\".\"outbox\" t WHERE t.\"relay_id\" > $1::bigint AND t.\"relay_id\" <= $2::bigint ORDER BY "
         "t.\"relay_id\" LIMIT $3::bigint");
 }
@@ -180,7 +183,8 @@ TEST_CASE("the relay's own columns are no headers unless they are named") {
     for (const auto& column : poll_table(config, polled_table()).columns) out.push_back(column.name);
     return out;
   };
-  CHECK(names() == std::vector<std::string>{"id", "aggregatetype", "aggregateid", "type", "payload", "created_at", "note"});
+  CHECK(names() ==
+        std::vector<std::string>{"id", "aggregatetype", "aggregateid", "type", "payload", "created_at", "note"});
   config.common.header_columns = {"relay_id"};
   CHECK(names().back() == "relay_id");
 }
@@ -189,11 +193,11 @@ TEST_CASE("rows without an id come in the order that is wanted, then of the key,
   auto config = poll_config();
   config.common.snapshot_order_by = {"created_at"};
   const auto table = poll_table(config, polled_table());
-  CHECK(initial_rows_query(table, false).ends_with(
-      "WHERE t.\"relay_id\" IS NULL ORDER BY t.\"created_at\", t.\"id\""));
-  CHECK(initial_rows_query(table, true).ends_with(
-      "WHERE t.\"relay_id\" IS NULL AND (t.\"created_at\", t.\"id\") > ($1::timestamp with time zone, $2::uuid) ORDER BY "
-      "t.\"created_at\", t.\"id\""));
+  CHECK(initial_rows_query(table, false).ends_with("WHERE t.\"relay_id\" IS NULL ORDER BY t.\"created_at\", t.\"id\""));
+  CHECK(initial_rows_query(table, true)
+            .ends_with("WHERE t.\"relay_id\" IS NULL AND (t.\"created_at\", t.\"id\") > ($1::timestamp with time zone, "
+                       "$2::uuid) ORDER BY "
+                       "t.\"created_at\", t.\"id\""));
 }
 
 TEST_CASE("hostile names are quoted in every statement") {

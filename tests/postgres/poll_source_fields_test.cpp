@@ -31,7 +31,8 @@ struct Given {
                                              "  source:\n    type: poll\n" + lines}},
                           root(), [](const std::string&) { return std::nullopt; })),
         diagnostics(loaded.diagnostics) {
-    if (!loaded.has_errors()) validate_poll_source(loaded.root["pipeline"]["source"], loaded.root["pipeline"], diagnostics);
+    if (!loaded.has_errors())
+      validate_poll_source(loaded.root["pipeline"]["source"], loaded.root["pipeline"], diagnostics);
   }
   PollSourceConfig config() {
     for (const auto& d : diagnostics) MESSAGE(d.text());
