@@ -10,6 +10,7 @@ from rig import processes
 from rig.processes import Frozen, stay, wait_for
 from rig.relay import ask
 from rig.world import OUTBOX, ROLE, WRITERS, World, merge
+from test_history import start_on_a_new_timeline
 from test_kills import SMALL_BATCHES, Storm
 
 SQL = processes.ROOT / "sql"
@@ -521,12 +522,34 @@ def test_a_sequence_that_is_set_back_while_running_is_refused(own):
     assert relay.wait(20) == 78 and relay.says("ids_behind_progress"), relay.tail()
 
 
-def test_another_timeline_is_refused(own):
-    own.emit(3)
-    own.drain()
-    topic = f"outbox-relay.progress.{own.name}"
-    progress = own.broker.progress(own.name)
-    assert progress["timeline"] == 1 and progress["end_id"] == 3, (topic, progress)
+def test_another_timeline_is_refused_and_adopting_it_goes_on_behind_what_is_acknowledged_there(own_postgres, make_world, kafka):
+    postgres = own_postgres()
+    world = polled(make_world(postgres, kafka, outbox=OWN, publication=None))
+    world.emit(3)
+    world.drain()
+    postgres.stop("fast")
+    start_on_a_new_timeline(postgres)
+    world.emit(3, first=10)
+    relay = refused(world, "timeline_changed")
+    assert relay.says("id 3") and relay.says("progress adopt"), relay.tail()
+    code, out, err = ask("progress", "adopt", "-c", world.config(), "--confirm", world.name)
+    assert code == 0 and "nothing is lost and nothing comes twice" in out, out + err
+    world.drain()
+    world.check()
+
+
+def test_a_server_in_recovery_is_waited_for_until_it_is_the_primary(own_postgres, make_world, kafka):
+    postgres = own_postgres()
+    world = polled(make_world(postgres, kafka, outbox=OWN, publication=None))
+    world.emit(3)
+    postgres.stop("fast")
+    (postgres.data / "standby.signal").touch()
+    postgres.start()
+    relay = world.start()
+    relay.wait_for_log("database_in_recovery")
+    postgres.promote()
+    world.check()
+    assert relay.stop() == 0
 
 
 def test_a_row_whose_transaction_id_was_set_to_null_stops_the_relay(theirs):
