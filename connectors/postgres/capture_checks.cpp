@@ -49,11 +49,16 @@ std::vector<std::string> old_columns(const TableCapture& capture) {
 }
 
 void check_identity(const TableCapture& capture, const TableFacts& table, Problems& out) {
-  if (!capture.wants(Operation::update) && !capture.wants(Operation::remove)) return;
   const auto add = [&](const char* code, std::string message, std::string advice) {
     out.push_back({ErrorKind::fatal, code, "table " + table.name(), std::move(message), std::move(advice),
                    full_identity_sql(table)});
   };
+  if (table.identity_mixed)
+    add("replica_identity_mixed",
+        "the partitions of " + table.name() + " and the table itself have different replica identities, so that old rows "
+        "would arrive with values left out",
+        "give all of them the same");
+  if (!capture.wants(Operation::update) && !capture.wants(Operation::remove)) return;
   if (!table.table.replica_identity) {
     add("replica_identity_missing",
         table.name() +
@@ -62,11 +67,6 @@ void check_identity(const TableCapture& capture, const TableFacts& table, Proble
         "give it one (takes ACCESS EXCLUSIVE for an instant), or capture inserts only");
     return;
   }
-  if (table.identity_mixed)
-    add("replica_identity_mixed",
-        "the partitions of " + table.name() + " and the table itself have different replica identities, so that old rows "
-        "would arrive with values left out",
-        "give all of them the same");
   if (table.identity_full) return;
   const auto check = [&](const std::string& name, const char* what) {
     if (!table.column(name) || table.identity_columns.contains(name)) return;

@@ -142,6 +142,7 @@ Result<void> OutboxStream::on(const pgoutput::Truncate& m, Lsn lsn, Batch& batch
       continue;
     }
     if (dropped) continue;
+    if (relation->captured && !relation->rows) return fail(*relation->refused);
     count(counters_.ignored_truncates);
     if (relation->captured)
       log_.warn("truncate_ignored", "a captured table was truncated, and no rule makes an event of that",

@@ -62,6 +62,7 @@ class OutboxStream {
   Result<void> capture_move(const RowChange& update, const KnownRelation& relation, bool dropped, Lsn lsn, Batch& batch);
   void capture_truncate(const KnownRelation& relation, bool dropped, Batch& batch);
   Captured append(const RowChange& change, const KnownRelation& relation, Batch& batch);
+  Result<void> fill_from_old(const pgoutput::Update& m, const KnownRelation& relation);
   void watch(const RowChange& change, const KnownRelation& relation, Captured captured);
   Result<void> read_tuple(pgoutput::TupleData tuple, const KnownRelation& relation, std::vector<ColumnText>& row) const;
   void close_if_full(Batch& batch);

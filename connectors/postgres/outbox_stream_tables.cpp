@@ -28,8 +28,10 @@ Captured OutboxStream::append(const RowChange& change, const KnownRelation& rela
 // After a resumed initial read: a changed row that may never have been read is lost only when its change says less than
 // the row would have.
 void OutboxStream::watch(const RowChange& change, const KnownRelation& relation, Captured captured) {
+  if (!relation.rows->takes_initial_rows()) return;  // none of its rows is ever read
   relation.rows->row_key(change.old_row.empty() ? change.new_row : change.old_row, key_);
-  if (change.operation == Operation::insert)
+  const bool moved = change.other_aggregate.data() != nullptr;
+  if (change.operation == Operation::insert && (!moved || captured == Captured::event))
     changed_.inserted(relation.table, key_);
   else if (change.operation == Operation::truncate && captured == Captured::nothing)
     changed_.truncated(relation.table);
@@ -52,15 +54,35 @@ Result<void> OutboxStream::capture(const pgoutput::Update& m, const KnownRelatio
   RELAY_TRY(read_tuple(m.new_tuple, relation, row_));
   old_row_.clear();
   if (m.old_kind) RELAY_TRY(read_tuple(m.old_tuple, relation, old_row_));
-  // A value that is stored out of line and did not change comes only with the old row, if at all.
-  for (std::size_t i = 0; m.old_kind == 'O' && i < row_.size(); ++i)
-    if (row_[i].unchanged_toast) row_[i] = old_row_[i];
-  const RowChange update{Operation::update, old_row_, row_, m.old_kind == 'O', {}};
-  if (relation.rows->changes_aggregate(update))
+  RELAY_TRY(fill_from_old(m, relation));
+  RowChange update{Operation::update, old_row_, row_, m.old_kind == 'O', {}};
+  const bool moves = relation.rows->changes_aggregate(update);
+  if (moves && relation.rows->wants(Operation::remove) && relation.rows->wants(Operation::insert)) {
     RELAY_TRY(capture_move(update, relation, dropped, lsn, batch));
-  else if (!dropped)
+  } else if (!dropped) {
+    if (moves) {
+      relation.rows->aggregate_id(update.old_row, old_aggregate_);
+      update.other_aggregate = old_aggregate_;
+    }
     append(update, relation, batch);
+  }
   close_if_full(batch);
+  return {};
+}
+
+// A value that is stored out of line and did not change comes only with the old row, if at all. It cannot have been NULL:
+// then the old row is not whole although the table's identity says so, which happens when a partition's differs.
+Result<void> OutboxStream::fill_from_old(const pgoutput::Update& m, const KnownRelation& relation) {
+  for (std::size_t i = 0; m.old_kind && i < row_.size(); ++i) {
+    if (!row_[i].unchanged_toast) continue;
+    if (m.old_kind == 'O' && old_row_[i].text.data() == nullptr)
+      return fail(ErrorKind::fatal, "replica_identity_mixed",
+                  "following table " + relation.table + ": an old row came without values that its replica identity, FULL, "
+                  "promises; a partition of it has another replica identity",
+                  "give every partition, and those that are made later, the same: ALTER TABLE PARTITION REPLICA IDENTITY FULL; "
+                  "the updates written before that cannot be captured any more");
+    if (old_row_[i].text.data() != nullptr) row_[i] = old_row_[i];
+  }
   return {};
 }
 

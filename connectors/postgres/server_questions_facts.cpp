@@ -85,7 +85,7 @@ Result<TablesFacts> matching_relations(SqlSession& sql, const SlotSourceConfig& 
     t.table.oid = number<std::uint32_t>(row[0]);
     t.table.schema = text(row[1]);
     t.table.name = text(row[2]);
-    if (!matches_any(patterns, t.name())) continue;
+    if (!config.is_outbox(t.name()) && !config.capture_of(t.name())) continue;
     const auto kind = text(row[3]);
     if (row[6] || (kind != "r" && kind != "p")) {
       facts.misfits.push_back({t.name(), misfit_reason(kind, row[6])});

@@ -105,6 +105,10 @@ Result<void> SlotSource::open_stream() {
 Result<void> SlotSource::follow_failover_setting() {
   RELAY_ASSIGN(const auto slot, slot_facts(*now_.sql, config_.slot));
   if (!slot || slot->failover) return {};
+  // Altering waits for whoever reads the slot, and its server process would go on waiting when we are gone.
+  if (slot->state.active)
+    return fail(ErrorKind::busy, "slot_active",
+                "taking the slot " + config_.slot + ": server process " + std::to_string(slot->state.active_pid) + " reads it", "");
   RELAY_TRY(now_.session->enable_failover(config_.slot));
   log_.info("slot_failover_enabled", "the slot is synchronised to standbys from now on", {{"slot", config_.slot}});
   return {};

@@ -13,7 +13,7 @@ std::vector<std::string> SlotSourceConfig::table_patterns() const {
 bool SlotSourceConfig::is_outbox(std::string_view table) const { return matches_any(outbox_tables, table); }
 
 const TableCapture* SlotSourceConfig::capture_of(std::string_view table) const {
-  if (is_outbox(table)) return nullptr;
+  if (is_outbox(table) || table.starts_with("outbox_relay.")) return nullptr;  // progress would feed itself
   for (const auto& capture : tables)
     if (matches_pattern(capture.table, table)) return &capture;
   return nullptr;

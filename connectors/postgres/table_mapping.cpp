@@ -178,9 +178,18 @@ bool TableMapping::fits(const Rule& rule, const RowChange& change) const {
   return rule.rule->when->holds(values);
 }
 
-const EventRule* TableMapping::rule_for(const RowChange& change) const {
-  for (const auto& rule : rules_)
-    if (fits(rule, change)) return rule.rule;
+// The server does not send a large value that did not change; a condition must not take it for NULL.
+bool TableMapping::looks_at_unsent(const Rule& rule, const RowChange& change) const {
+  if (rule.rule->on != change.operation) return false;
+  return std::any_of(rule.when.begin(), rule.when.end(),
+                     [&](auto i) { return i < change.new_row.size() && change.new_row[i].unchanged_toast; });
+}
+
+const EventRule* TableMapping::rule_for(const RowChange& change, bool& unsent) const {
+  for (const auto& rule : rules_) {
+    unsent = looks_at_unsent(rule, change);
+    if (unsent || fits(rule, change)) return rule.rule;
+  }
   return nullptr;
 }
 
@@ -216,11 +225,14 @@ void TableMapping::write_changed(const RowChange& change, std::string& out) cons
 // The columns whose values did not change and were not sent, and that nothing else tells. False: there are none.
 bool TableMapping::write_missing(const RowChange& change, std::string& out) const {
   out += '[';
-  for (const auto i : payload_)
-    if (i < change.new_row.size() && change.new_row[i].unchanged_toast) {
-      if (out.back() != '[') out += ',';
-      append_quoted(column_at(i).name, out);
-    }
+  const auto add = [&](std::size_t i) {
+    if (i >= change.new_row.size() || !change.new_row[i].unchanged_toast) return;
+    if (out.back() != '[') out += ',';
+    append_quoted(column_at(i).name, out);
+  };
+  for (const auto i : payload_) add(i);
+  for (const auto& header : headers_)
+    if (std::find(payload_.begin(), payload_.end(), header.column) == payload_.end()) add(header.column);
   out += ']';
   return out != "[]";
 }
@@ -272,12 +284,15 @@ void TableMapping::add_headers(const RowChange& change, Event& event, Batch& bat
   if (change.other_aggregate.data() != nullptr)
     headers[n++] = {change.operation == Operation::remove ? kMovedTo : kMovedFrom, arena.copy(change.other_aggregate)};
   const auto row = change.new_row.empty() ? change.old_row : change.new_row;
-  for (const auto& header : headers_) headers[n++] = {header.name, arena.copy(value_of(row, header.column))};
+  for (const auto& header : headers_)
+    if (header.column < row.size() && !row[header.column].unchanged_toast)
+      headers[n++] = {header.name, arena.copy(value_of(row, header.column))};
   event.headers = headers.first(n);
 }
 
 Captured TableMapping::append(const RowChange& change, const RowPlace& place, Batch& batch) const {
-  const auto* rule = rule_for(change);
+  bool unsent = false;
+  const auto* rule = rule_for(change, unsent);
   if (!rule) return Captured::nothing;
   auto& arena = batch.arena();
   static thread_local std::string payload, aggregate;  // keep their memory from row to row
@@ -296,6 +311,11 @@ Captured TableMapping::append(const RowChange& change, const RowPlace& place, Ba
   add_headers(change, event, batch);
   set_place(event, place, table_);
   if (!readable) reject(event, "value_unreadable", "a value of the row is not what its column's type says, or no UTF-8");
+  const auto is_unsent = [&](std::size_t i) { return i < change.new_row.size() && change.new_row[i].unchanged_toast; };
+  if (unsent || std::any_of(aggregate_id_.begin(), aggregate_id_.end(), is_unsent))
+    reject(event, "value_not_sent",
+           "the aggregate id or a condition needs a large value that did not change, which the server did not send "
+           "(ALTER TABLE ... REPLICA IDENTITY FULL sends it)");
   const bool gaps = std::any_of(payload_.begin(), payload_.end(), [&](auto i) {
     return i < change.new_row.size() && change.new_row[i].unchanged_toast;
   });

@@ -53,6 +53,7 @@ class TableMapping {
   Captured append(const RowChange& change, const RowPlace& place, Batch& batch) const;
 
   bool wants(Operation operation) const { return capture_.wants(operation); }
+  bool takes_initial_rows() const { return capture_.takes_initial_rows(); }
   const std::string& table() const { return table_; }
   const TableShape& shape() const { return shape_; }
 
@@ -76,8 +77,9 @@ class TableMapping {
   bool in_identity(std::size_t column) const { return shape_.identity == 'f' || column_at(column).key; }
   const ColumnInfo& column_at(std::size_t column) const { return shape_.columns[column]; }
 
-  const EventRule* rule_for(const RowChange& change) const;
+  const EventRule* rule_for(const RowChange& change, bool& unsent) const;
   bool fits(const Rule& rule, const RowChange& change) const;
+  bool looks_at_unsent(const Rule& rule, const RowChange& change) const;
   bool differs(std::size_t column, const RowChange& change) const;
   bool write_payload(const RowChange& change, std::string& out) const;
   bool write_row(std::span<const ColumnText> row, bool key_only, std::string& out) const;

@@ -154,6 +154,35 @@ def test_a_row_that_goes_to_another_aggregate_ends_in_one_and_begins_in_the_othe
     assert relay.stop() == 0
 
 
+def test_a_changed_aggregate_is_an_update_where_rules_know_no_end_and_beginning(make_shop):
+    shop = make_shop(tables=[{"table": "public.orders", "aggregate_id": ["customer"], "columns": ["id"], "events": [
+        {"operation": "insert", "type": "placed"}, {"operation": "update", "of": ["customer"], "type": "handed_over"}]}])
+    shop.sql("ALTER TABLE orders REPLICA IDENTITY FULL")
+    relay = shop.start()
+    shop.sql("INSERT INTO orders (customer) VALUES ('ann')")
+    shop.sql("UPDATE orders SET customer = 'bob'")
+    wait_for(lambda: len(shop.lines()) == 2, f"two events\n{relay.tail()}")
+    assert [(e[0], e[1]) for e in shop.events()] == [("placed", "ann"), ("handed_over", "bob")]
+    assert shop.lines()[1]["headers"]["key_changed_from"] == "ann"
+    assert relay.stop() == 0
+
+
+def test_a_partition_with_another_replica_identity_stops_the_relay_before_a_wrong_value_leaves(make_shop):
+    shop = make_shop(schema="""
+      CREATE TABLE orders (id int, region text, body text, PRIMARY KEY (id, region)) PARTITION BY LIST (region);
+      ALTER TABLE orders ALTER COLUMN body SET STORAGE EXTERNAL;
+      CREATE TABLE orders_eu PARTITION OF orders FOR VALUES IN ('eu');
+      ALTER TABLE orders REPLICA IDENTITY FULL; ALTER TABLE orders_eu REPLICA IDENTITY FULL""",
+                     publication="FOR TABLE orders WITH (publish_via_partition_root = true)",
+                     tables=[{"table": "public.orders", "aggregate_id": ["region"]}])
+    relay = shop.start()
+    shop.sql("CREATE TABLE orders_us PARTITION OF orders FOR VALUES IN ('us')")  # DEFAULT, whatever the table has
+    shop.sql("INSERT INTO orders VALUES (1, 'us', repeat('x', 20000))")
+    shop.sql("UPDATE orders SET id = 2")
+    assert relay.wait() == 78 and relay.says("replica_identity_mixed"), relay.tail()
+    assert [event[0] for event in shop.events()] == ["insert"]
+
+
 def test_truncate_is_an_event_when_a_rule_says_so_and_a_warning_otherwise(make_shop):
     tables = [{"table": "public.orders", "events": [{"operation": "insert", "type": "placed"}, {"operation": "truncate", "type": "emptied"}]}]
     shop = make_shop(schema=ORDERS + "CREATE TABLE lines (id int PRIMARY KEY)", tables=tables + ["public.lines"],

@@ -110,3 +110,19 @@ def test_failover_is_refused_where_the_server_cannot_and_enabled_later_where_it_
     world.drain(config)
     assert world.value("SELECT failover FROM pg_replication_slots")
     world.check()
+
+
+def test_a_second_instance_that_wants_failover_waits_for_the_slot_without_holding_a_server_process(make_world, own_postgres, kafka):
+    world = make_world(own_postgres(major=17), kafka)
+    first = world.start()
+    world.wait_until_streaming(first)
+    second = world.start(world.config(pipeline=FAILOVER, name="second"))
+    second.wait_for_log("standby")
+    world.emit(5)
+    world.wait_until_delivered(first, 5)
+    assert not world.postgres.query("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'ReplicationSlotDrop'")
+    assert first.stop() == 0
+    wait_for(lambda: world.value("SELECT failover FROM pg_replication_slots"), f"the slot's change\n{second.tail()}")
+    world.emit(5)
+    world.check()
+    assert second.stop() == 0

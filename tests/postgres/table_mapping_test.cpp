@@ -139,6 +139,32 @@ TEST_CASE("a value that is not what its type says makes a rejected event without
   CHECK(event->reject_code == "value_unreadable");
 }
 
+TEST_CASE("a condition that needs a value that was not sent makes a rejected event, not a guess") {
+  auto capture = capture_all();
+  capture.events = {{Operation::update, "noteless", {}, *ChangeCondition::parse("new.note is null")}};
+  Rig rig(capture, orders());
+  auto fresh = row({"1", "open", "1", "x"});
+  fresh[3] = {{}, true};
+  const auto* event = rig.send({Operation::update, {}, fresh, false, {}});
+  REQUIRE(event);
+  CHECK(event->disposition == Disposition::reject);
+  CHECK(event->reject_code == "value_not_sent");
+  fresh = row({"1", "open", "1", {}});
+  CHECK(rig.send({Operation::update, {}, fresh, false, {}})->disposition == Disposition::deliver);
+}
+
+TEST_CASE("a header's column that was not sent is left out and named") {
+  auto capture = capture_all();
+  capture.exclude_columns = {"note"};
+  capture.header_columns = {"note"};
+  Rig rig(capture, orders());
+  auto fresh = row({"1", "open", "1", "x"});
+  fresh[3] = {{}, true};
+  const auto* event = rig.send({Operation::update, {}, fresh, false, {}});
+  CHECK(header(*event, "note") == "(none)");
+  CHECK(header(*event, "missing_columns") == R"(["note"])");
+}
+
 TEST_CASE("what cannot be captured rightly gives no mapping") {
   auto capture = capture_all();
   auto shape = orders();
