@@ -13,10 +13,6 @@ const std::vector<std::string>& aggregate_columns(const TableCapture& capture, c
   return capture.aggregate_id.empty() ? table.key : capture.aggregate_id;
 }
 
-bool is_published_column(const ColumnFacts& column, const PublicationFacts* publication) {
-  return !column.generated || (column.generated == 's' && publication && publication->generated_columns);
-}
-
 std::string tables_entry(const SlotSourceConfig& config) { return "pipelines." + config.pipeline + ".source.tables"; }
 
 void check_columns(const SlotSourceConfig& config, const TableCapture& capture, const TableFacts& table,
@@ -27,7 +23,7 @@ void check_columns(const SlotSourceConfig& config, const TableCapture& capture, 
   for (const auto& name : capture.exclude_columns) add_unique(names, name);
   for (const auto& name : names) {
     const auto* column = table.column(name);
-    if (column && is_published_column(*column, publication)) continue;
+    if (column && (!column->generated || is_sent(publication, table, *column))) continue;
     out.push_back({ErrorKind::fatal, "table_column_missing", "table " + table.name(),
                    "the captured table " + table.name() +
                        (column ? " has " + quote_identifier(name) + " as a generated column, which is not published"
@@ -48,16 +44,22 @@ std::vector<std::string> old_columns(const TableCapture& capture) {
   return names;
 }
 
-void check_identity(const TableCapture& capture, const TableFacts& table, Problems& out) {
+// What an ALTER of the identity to FULL would break is advised against.
+std::string wider_identity_sql(const TableFacts& table, const PublicationFacts* publication) {
+  auto full = table;
+  full.identity_full = true;
+  full.table.replica_identity = true;
+  if (why_updates_fail(publication, full).empty()) return full_identity_sql(table);
+  return "ALTER TABLE " + quote_table(table.table.schema, table.table.name) +
+         " REPLICA IDENTITY USING INDEX UNIQUE_INDEX;   -- one that holds the column; FULL would make UPDATE fail here";
+}
+
+void check_identity(const TableCapture& capture, const TableFacts& table, const PublicationFacts* publication, Problems& out) {
   const auto add = [&](const char* code, std::string message, std::string advice) {
     out.push_back({ErrorKind::fatal, code, "table " + table.name(), std::move(message), std::move(advice),
-                   full_identity_sql(table)});
+                   wider_identity_sql(table, publication)});
   };
-  if (table.identity_mixed)
-    add("replica_identity_mixed",
-        "the partitions of " + table.name() + " and the table itself have different replica identities, so that old rows "
-        "would arrive with values left out",
-        "give all of them the same");
+  for (auto& problem : mixed_identity_problems(table)) out.push_back(std::move(problem));
   if (!capture.wants(Operation::update) && !capture.wants(Operation::remove)) return;
   if (!table.table.replica_identity) {
     add("replica_identity_missing",
@@ -86,6 +88,14 @@ std::string full_identity_sql(const TableFacts& table) {
   return table.table.partitioned ? one + "   -- and the same for each of its partitions" : one;
 }
 
+Problems mixed_identity_problems(const TableFacts& table) {
+  if (!table.identity_mixed) return {};
+  return {{ErrorKind::fatal, "replica_identity_mixed", "table " + table.name(),
+           "the partitions of " + table.name() + " and the table itself have different replica identities, so that old rows "
+           "would arrive with values left out",
+           "give all of them the same", full_identity_sql(table)}};
+}
+
 std::vector<std::string> named_columns(const TableCapture& capture, const TableFacts& table) {
   std::vector<std::string> names;
   for (const auto* list : {&aggregate_columns(capture, table), &capture.columns, &capture.header_columns})
@@ -101,14 +111,10 @@ std::vector<std::string> named_columns(const TableCapture& capture, const TableF
 std::vector<std::string> captured_columns(const TableCapture& capture, const TableFacts& table,
                                           const PublicationFacts* publication) {
   const auto named = named_columns(capture, table);
-  const auto listed = [&](const std::string& name) {
-    const auto list = publication ? publication->column_lists.find(table.table.oid) : std::map<std::uint32_t, std::set<std::string>>::const_iterator{};
-    return !publication || list == publication->column_lists.end() || list->second.contains(name);
-  };
   std::vector<std::string> names;
   for (const auto& column : table.columns) {
     const bool is_named = std::find(named.begin(), named.end(), column.name) != named.end();
-    const bool by_default = capture.columns.empty() && is_published_column(column, publication) && listed(column.name);
+    const bool by_default = capture.columns.empty() && is_sent(publication, table, column);
     if (is_named || by_default) names.push_back(column.name);
   }
   return names;
@@ -121,7 +127,7 @@ void check_capture(const SlotSourceConfig& config, const TableCapture& capture, 
     out.push_back({ErrorKind::fatal, "aggregate_id_missing", "table " + table.name(),
                    table.name() + " has no primary key, so nothing says which of its events belong together",
                    "name the columns that do", tables_entry(config) + ": [{table: " + table.name() + ", aggregate_id: [COLUMN]}]"});
-  check_identity(capture, table, out);
+  check_identity(capture, table, publication, out);
   if (table.unlogged)
     out.push_back({ErrorKind::fatal, "table_unlogged", "table " + table.name(),
                    "the captured table " + table.name() + " is unlogged (or a partition of it is), so its rows are not in the WAL",

@@ -13,6 +13,9 @@ void check_capture(const SlotSourceConfig& config, const TableCapture& capture, 
 void check_operations(const SlotSourceConfig& config, const TableCapture& capture, const TableFacts& table,
                       const PublicationFacts& publication, Problems& out);
 
+// Partitions whose replica identity is not their table's: what they send of old rows is labelled by the table's.
+Problems mixed_identity_problems(const TableFacts& table);
+
 // Columns that the configuration names, or that identify the aggregate.
 std::vector<std::string> named_columns(const TableCapture& capture, const TableFacts& table);
 

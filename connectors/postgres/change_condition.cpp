@@ -57,11 +57,18 @@ std::optional<Decimal> decimal(std::string_view text) {
 
 int sign_of(const Decimal& d) { return d.digits.empty() ? 0 : d.negative ? -1 : 1; }
 
+// PostgreSQL's order of numbers: -Infinity, the finite ones (0), Infinity, NaN.
+int beyond_finite(std::string_view text) {
+  return text == "-Infinity" ? -1 : text == "Infinity" ? 1 : text == "NaN" ? 2 : 0;
+}
+
 }  // namespace
 
 NumberOrder compare_numbers(std::string_view left, std::string_view right) {
-  const auto a = decimal(left), b = decimal(right);
+  const int left_end = beyond_finite(left), right_end = beyond_finite(right);
+  const auto a = left_end ? Decimal{} : decimal(left), b = right_end ? Decimal{} : decimal(right);
   if (!a || !b) return {};
+  if (left_end || right_end) return {true, (left_end > right_end) - (left_end < right_end)};
   if (sign_of(*a) != sign_of(*b)) return {true, sign_of(*a) < sign_of(*b) ? -1 : 1};
   int magnitude = a->exponent != b->exponent ? (a->exponent < b->exponent ? -1 : 1) : a->digits.compare(b->digits);
   if (a->digits.empty()) magnitude = 0;

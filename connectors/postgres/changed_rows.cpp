@@ -32,11 +32,11 @@ void ChangedRows::inserted(std::string_view table, std::string_view id) {
   young_.insert(hash(table, id));
 }
 
-void ChangedRows::changed(std::string_view table, std::string_view id) {
+void ChangedRows::changed(std::string_view table, std::string_view id, Naming naming) {
   if (!id.empty()) {
     const auto key = hash(table, id);
     if (young_.contains(key) || old_.contains(key)) return;
-    if (named_.size() < kNamed) named_.emplace_back(id);
+    if (naming == Naming::event_id && named_.size() < kNamed) named_.emplace_back(id);
   }
   suspect(table);
 }

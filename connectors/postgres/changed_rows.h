@@ -34,11 +34,13 @@ class ChangedRows {
 
   void begin(Lsn commit_lsn);  // of each transaction; past the window the watch ends
   void inserted(std::string_view table, std::string_view id);
-  // `id` is empty when the replica identity does not hold it.
-  void changed(std::string_view table, std::string_view id);
+  // `id` is empty when the replica identity does not hold it. Keys of business tables may be personal data and are not
+  // named.
+  enum class Naming { event_id, never };
+  void changed(std::string_view table, std::string_view id, Naming naming = Naming::event_id);
   void truncated(std::string_view table);
   // Before the transaction's boundary is marked: fatal snapshot_rows_changed, with the table, the count and the first
-  // few ids; or a warning, as configured.
+  // few event ids; or a warning, as configured.
   Result<void> commit(OnChangedRow reaction, const std::string& pipeline, const Logger& log);
 
  private:

@@ -86,6 +86,7 @@ const std::vector<std::pair<std::string, std::string>>& text_form_settings() {
   static const std::vector<std::pair<std::string, std::string>> settings{
       {"bytea_output", "hex"},     {"datestyle", "ISO"}, {"intervalstyle", "postgres"},
       {"extra_float_digits", "1"}, {"timezone", "UTC"},
+      {"search_path", "pg_catalog"},  // names of type regclass then have their schema
   };
   return settings;
 }

@@ -74,7 +74,9 @@ class Examination {
 
   Result<void> ask_publication() {
     if (!publication_ && config_.create_publication && !slot_) {
-      add(new_publication_findings(config_, server_, tables_.tables));
+      const auto problems = new_publication_problems(config_, tables_.tables);
+      add(problems);
+      if (problems.empty()) add(new_publication_findings(config_, server_, tables_.tables));
       return {};
     }
     const auto problems =

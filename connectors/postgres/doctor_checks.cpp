@@ -194,6 +194,12 @@ void check_operations(const SlotSourceConfig& config, const std::vector<TableFac
                          " has no replica identity, but the publication publishes updates or deletes: every UPDATE or "
                          "DELETE of the application on it fails",
                      publish_inserts_sql(config, false)});
+    if (const auto why = why_updates_fail(&p, t); !why.empty() && (p.updates || p.deletes))
+      out.push_back({Severity::error, "publication_breaks_updates", "table " + t.name(),
+                     "every UPDATE or DELETE of the application on " + t.name() + " fails as long as it is published: " + why,
+                     p.column_lists.empty() ? "ALTER TABLE " + quote_table(t.table.schema, t.table.name) +
+                                                  " REPLICA IDENTITY USING INDEX UNIQUE_INDEX;"
+                                            : whole_table_sql(config, t)});
     const bool moves_hidden = config.is_outbox(t.name()) && t.table.partitioned && !p.via_root && p.inserts && !p.deletes;
     if (moves_hidden)
       out.push_back(
@@ -247,6 +253,10 @@ Findings publication_findings(const SlotSourceConfig& config, const std::vector<
          "a table that is created later and matches " + *wild + " is delivered only when it is also added here",
          "ALTER PUBLICATION " + quote_identifier(config.publication) + " ADD TABLE SCHEMA.TABLE;"});
   check_operations(config, tables, p, out);
+  for (const auto* t : unpublished_matches(config, tables, p))
+    out.push_back({Severity::warning, "publication_table_missing", "table " + t->name(),
+                   t->name() + " matches a configured pattern and is not in the publication: its changes are not delivered",
+                   add_to_publication_sql(config, *t)});
   return out;
 }
 
@@ -257,13 +267,11 @@ Findings new_publication_findings(const SlotSourceConfig& config, const ServerFa
   const auto foreign = std::find_if(tables.begin(), tables.end(), [](const auto& t) { return !t.owned; });
   if (server.may_create && foreign == tables.end())
     return {{Severity::note, "publication_new", subject, name + " does not exist yet; the relay will create it", ""}};
-  std::vector<OutboxTable> outboxes;
-  for (const auto& t : tables) outboxes.push_back(t.table);
   return {{Severity::error, "publication_create_privilege_missing", subject,
            name + " does not exist yet, and the role " + quote_identifier(server.role) + " may not create it: " +
                (server.may_create ? "it does not own " + foreign->name() : "it lacks CREATE on the database") +
                "; let the owner create it",
-           publication_sql(config, outboxes)}};
+           publication_sql(config, tables)}};
 }
 
 Findings slot_findings(const SlotSourceConfig& config, const SlotFacts& slot) {

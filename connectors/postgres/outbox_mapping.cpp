@@ -1,6 +1,7 @@
 #include "connectors/postgres/outbox_mapping.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 
 #include "relay/base/assert.h"
@@ -63,7 +64,11 @@ void set_place(Event& event, const RowPlace& place, std::string_view source) {
 }
 
 std::string_view place_as_id(const RowPlace& place, Arena& arena) {
-  return arena.copy(to_string(place.commit_lsn) + '-' + to_string(place.change_lsn) + '-' + std::to_string(place.ordinal));
+  const auto half = [](Lsn lsn, int shift) { return static_cast<unsigned>(lsn.value >> shift & 0xFFFFFFFFu); };
+  char text[56];
+  const int size = std::snprintf(text, sizeof text, "%X/%X-%X/%X-%u", half(place.commit_lsn, 32), half(place.commit_lsn, 0),
+                                 half(place.change_lsn, 32), half(place.change_lsn, 0), place.ordinal);
+  return arena.copy({text, static_cast<std::size_t>(size)});
 }
 
 void reject(Event& event, std::string_view code, std::string_view reason) {

@@ -36,7 +36,7 @@ void OutboxStream::watch(const RowChange& change, const KnownRelation& relation,
   else if (change.operation == Operation::truncate && captured == Captured::nothing)
     changed_.truncated(relation.table);
   else if (captured != Captured::event)
-    changed_.changed(relation.table, key_);
+    changed_.changed(relation.table, key_, ChangedRows::Naming::never);
 }
 
 Result<void> OutboxStream::capture(const pgoutput::Insert& m, const KnownRelation& relation, bool dropped, Batch& batch) {

@@ -15,6 +15,19 @@ std::vector<ColumnInfo> columns_of(const pgoutput::Relation& relation) {
   return columns;
 }
 
+// The key by which rows written under this description belong together: the catalogs tell of today, the rows may be
+// older than a change of the primary key, and the table may even be gone. With identity DEFAULT the stream says which
+// columns the primary key had then, though not their order; of a partition it says what the partition's is.
+std::vector<std::string> key_then(const pgoutput::Relation& relation, std::vector<std::string> today, bool is_root) {
+  std::vector<std::string> then;
+  for (const auto& column : relation.columns)
+    if (column.key) then.emplace_back(column.name);
+  const bool says_primary_key = relation.replica_identity == 'd' && is_root && !then.empty();
+  const bool is_gone = today.empty() && relation.replica_identity != 'f';
+  if (is_gone || (says_primary_key && !std::is_permutation(then.begin(), then.end(), today.begin(), today.end()))) return then;
+  return today;
+}
+
 std::string name_of(const pgoutput::Relation& relation) {
   const std::string schema(relation.nspname.empty() ? "pg_catalog" : relation.nspname);
   return schema + '.' + std::string(relation.relname);
@@ -26,7 +39,6 @@ Relations::Relations(const SlotSourceConfig& config, CatalogQuestions ask) : con
 
 void Relations::begin_stream() {
   known_.clear();
-  asked_.clear();
   last_ = nullptr;
 }
 
@@ -59,11 +71,10 @@ Result<void> Relations::describe(const pgoutput::Relation& relation) {
   return {};
 }
 
-// The name under which a relation is looked up in the configuration. The server is asked when it tells of a relation
-// for the first time, and again when its own name says nothing to us: it may have become a partition meanwhile.
+// The name under which a relation is looked up in the configuration. The server is asked at each description of one
+// that is no partition as far as we know: it may have become one meanwhile.
 Result<std::string> Relations::resolve(std::uint32_t oid, const std::string& own_name) {
-  const bool first = asked_.insert(oid).second;
-  if (!roots_.contains(oid) && (first || !(config_.is_outbox(own_name) || config_.capture_of(own_name)))) RELAY_TRY(refresh_roots());
+  if (!roots_.contains(oid)) RELAY_TRY(refresh_roots());
   const auto root = roots_.find(oid);
   return root == roots_.end() ? own_name : root->second;
 }
@@ -109,10 +120,7 @@ Result<void> Relations::map_rows(const pgoutput::Relation& relation, const Table
   for (const auto& column : shape.columns) oids.push_back(column.type_oid);
   RELAY_ASSIGN(auto details, ask_.details(relation.oid, JsonTypes::not_built_in(oids)));
   shape.types = std::move(details.types);
-  shape.key = std::move(details.key);
-  if (shape.key.empty() && shape.identity != 'f')  // the table may be gone; its rows still come
-    for (const auto& column : shape.columns)
-      if (column.key) shape.key.push_back(column.name);
+  shape.key = key_then(relation, std::move(details.key), known.table == name_of(relation));
   const auto same = std::find_if(row_mappings_.begin(), row_mappings_.end(),
                                  [&](const auto& mapping) { return mapping->shape() == shape; });
   if (same != row_mappings_.end()) {

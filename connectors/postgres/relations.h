@@ -63,7 +63,6 @@ class Relations {
   CatalogQuestions ask_;
   std::unordered_map<std::uint32_t, std::string> roots_;  // of members of partition trees
   std::unordered_set<std::string> root_names_;
-  std::unordered_set<std::uint32_t> asked_;
   std::unordered_map<std::uint32_t, KnownRelation> known_;
   std::vector<std::unique_ptr<OutboxMapping>> mappings_;  // all that were ever made
   std::vector<std::unique_ptr<TableMapping>> row_mappings_;

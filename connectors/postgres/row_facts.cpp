@@ -113,7 +113,9 @@ Result<void> add_identities(SqlSession& sql, std::vector<TableFacts>& tables) {
 
 Result<RelationDetails> relation_details(SqlSession& sql, std::uint32_t relation, const std::vector<std::uint32_t>& types) {
   RelationDetails details;
-  RELAY_ASSIGN(details.key, key_of(sql, relation));
+  RELAY_ASSIGN(const auto root, sql.query("SELECT coalesce(pg_partition_root($1::oid)::oid, $1::oid)",
+                                          {std::to_string(relation)}, "look for the root of a partition"));
+  RELAY_ASSIGN(details.key, key_of(sql, root.empty() ? relation : oid_of(root.front()[0])));
   RELAY_ASSIGN(details.types, type_facts(sql, types));
   return details;
 }

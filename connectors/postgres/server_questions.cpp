@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "connectors/postgres/capture_checks.h"
 #include "connectors/postgres/server_questions_checks.h"
 #include "connectors/postgres/server_questions_facts.h"
 #include "connectors/postgres/server_questions_sql.h"
@@ -60,6 +61,8 @@ Result<SourceState> inspect_server(SqlSession& sql, const SlotSourceConfig& conf
   const bool may_make_it = config.create_publication && !slot;
   if (publication || !may_make_it)
     RELAY_TRY(refuse_first(publication_problems(config, facts.tables, pointer(publication), slot.has_value())));
+  else
+    RELAY_TRY(refuse_first(new_publication_problems(config, facts.tables)));
   auto state = state_of(config, server, slot);
   RELAY_ASSIGN(const auto with_rows, tables_with_rows(sql, config, facts.tables));
   const auto refusals = creation_problems(config, server, facts.tables, with_rows);
@@ -67,12 +70,18 @@ Result<SourceState> inspect_server(SqlSession& sql, const SlotSourceConfig& conf
   return state;
 }
 
-Result<void> check_publication(SqlSession& sql, const SlotSourceConfig& config) {
+Result<std::vector<std::string>> check_publication(SqlSession& sql, const SlotSourceConfig& config) {
   RELAY_ASSIGN(const auto facts, table_facts(sql, config));
   RELAY_ASSIGN(const auto publication, publication_facts(sql, config.publication));
   // A column that is gone is no matter for here: rows from before that are still to come, and the stream refuses where
   // the column is missing.
-  return refuse_first(publication_problems(config, facts.tables, pointer(publication), true));
+  RELAY_TRY(refuse_first(publication_problems(config, facts.tables, pointer(publication), true)));
+  for (const auto& t : facts.tables)
+    if (config.capture_of(t.name())) RELAY_TRY(refuse_first(mixed_identity_problems(t)));
+  std::vector<std::string> unpublished;
+  if (publication)
+    for (const auto* t : unpublished_matches(config, facts.tables, *publication)) unpublished.push_back(t->name());
+  return unpublished;
 }
 
 Result<std::vector<OutboxTable>> outbox_tables(SqlSession& sql, const SlotSourceConfig& config) {
@@ -106,9 +115,8 @@ Result<void> create_publication(SqlSession& sql, const SlotSourceConfig& config)
   RELAY_ASSIGN(const auto existing, publication_facts(sql, config.publication));
   RELAY_TRY(refuse_first(table_problems(config, facts, pointer(existing))));
   if (existing) return refuse_first(publication_problems(config, facts.tables, &*existing, false));
-  std::vector<OutboxTable> tables;
-  for (const auto& t : facts.tables) tables.push_back(t.table);
-  const auto statement = publication_sql(config, tables);
+  RELAY_TRY(refuse_first(new_publication_problems(config, facts.tables)));
+  const auto statement = publication_sql(config, facts.tables);
   auto created = sql.query(statement, {}, "create the publication " + config.publication);
   if (created) return {};
   auto error = std::move(created).error();

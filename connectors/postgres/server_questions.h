@@ -29,8 +29,9 @@ struct OutboxTable {
 // Each failure is kind fatal with its code and the SQL that mends it.
 Result<SourceState> inspect_server(SqlSession& sql, const SlotSourceConfig& config);
 
-// The publication alone; asked again every 30 s while streaming.
-Result<void> check_publication(SqlSession& sql, const SlotSourceConfig& config);
+// The publication and the replica identities alone; asked again every 30 s while streaming. Gives the tables that match a
+// pattern and are not published.
+Result<std::vector<std::string>> check_publication(SqlSession& sql, const SlotSourceConfig& config);
 
 Result<std::vector<OutboxTable>> outbox_tables(SqlSession& sql, const SlotSourceConfig& config);
 
@@ -52,7 +53,6 @@ Result<RelationDetails> relation_details(SqlSession& sql, std::uint32_t relation
 Result<void> create_publication(SqlSession& sql, const SlotSourceConfig& config);
 // outbox_relay.progress and outbox_relay.dead_letter, when they are not there (sql/store_tables.sql).
 Result<void> create_store_tables(SqlSession& sql);
-std::string publication_sql(const SlotSourceConfig& config, const std::vector<OutboxTable>& tables);
 std::string slot_sql(const SlotSourceConfig& config);
 
 // Stable text of everything in the configuration that shapes the stream; compared with the stored one at every start.

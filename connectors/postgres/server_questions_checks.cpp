@@ -48,8 +48,7 @@ std::string column_names(const TableFacts& table) {
 std::string why_no_column(const TableFacts& table, const std::string& name, const PublicationFacts* publication) {
   const auto* column = table.column(name);
   if (!column) return "has no column " + quote_identifier(name);
-  const bool published = column->generated == 's' && publication && publication->generated_columns;
-  if (column->generated && !published)
+  if (column->generated && !is_sent(publication, table, *column))
     return "has " + quote_identifier(name) + " as a generated column, which is not published";
   return {};
 }
@@ -104,6 +103,16 @@ std::vector<std::uint32_t> members(const TableFacts& table) {
   return oids;
 }
 
+const std::set<std::string>* column_list(const PublicationFacts& publication, const TableFacts& table) {
+  for (const auto oid : members(table))
+    if (const auto list = publication.column_lists.find(oid); list != publication.column_lists.end()) return &list->second;
+  return nullptr;
+}
+
+bool only_a_pattern_names(const SlotSourceConfig& config, const TableFacts& table) {
+  return !contains(config.table_patterns(), table.name());
+}
+
 std::string hidden_column(const SlotSourceConfig& config, const PublicationFacts& publication,
                           const TableFacts& table) {
   for (const auto oid : members(table)) {
@@ -116,9 +125,7 @@ std::string hidden_column(const SlotSourceConfig& config, const PublicationFacts
 }
 
 Problem publication_missing(const SlotSourceConfig& config, const std::vector<TableFacts>& tables, bool slot_exists) {
-  std::vector<OutboxTable> outboxes;
-  for (const auto& t : tables) outboxes.push_back(t.table);
-  const auto sql = publication_sql(config, outboxes);
+  const auto sql = publication_sql(config, tables);
   if (slot_exists)
     return {
         ErrorKind::fatal,
@@ -189,6 +196,62 @@ bool is_published(const PublicationFacts& publication, const TableFacts& table) 
   const auto& leaves = table.table.leaf_oids;
   return !leaves.empty() &&
          std::all_of(leaves.begin(), leaves.end(), [&](auto oid) { return publication.tables.contains(oid); });
+}
+
+bool is_sent(const PublicationFacts* publication, const TableFacts& table, const ColumnFacts& column) {
+  const auto* list = publication ? column_list(*publication, table) : nullptr;
+  if (list) return list->contains(column.name);
+  return !column.generated || (column.generated == 's' && publication && publication->generated_columns);
+}
+
+// As the server's CheckCmdReplicaIdentity does: a FULL identity goes with no column list at all.
+std::string why_updates_fail(const PublicationFacts* publication, const TableFacts& table) {
+  if (!table.table.replica_identity) return {};
+  const auto* list = publication ? column_list(*publication, table) : nullptr;
+  if (list && table.identity_full) return "its replica identity is FULL, and the publication has a column list for it";
+  for (const auto& column : table.columns) {
+    if (list && table.identity_columns.contains(column.name) && !list->contains(column.name))
+      return "the publication's column list leaves out " + quote_identifier(column.name) + " of its replica identity";
+    if (table.identity_full && table.full_needs_generated && column.generated && !is_sent(publication, table, column))
+      return "its replica identity is FULL and holds the generated column " + quote_identifier(column.name) +
+             ", which is not published";
+  }
+  return {};
+}
+
+namespace {
+
+bool wants_old_rows(const SlotSourceConfig& config, const TableFacts& table) {
+  const auto* capture = config.capture_of(table.name());
+  return capture && (capture->wants(Operation::update) || capture->wants(Operation::remove));
+}
+
+}  // namespace
+
+Problems new_publication_problems(const SlotSourceConfig& config, const std::vector<TableFacts>& tables) {
+  const auto wants = std::find_if(tables.begin(), tables.end(), [&](const auto& t) { return wants_old_rows(config, t); });
+  if (wants == tables.end()) return {};
+  Problems out;
+  for (const auto& t : tables) {
+    const auto why = t.table.replica_identity ? why_updates_fail(nullptr, t) : "it has no replica identity";
+    if (why.empty()) continue;
+    out.push_back({ErrorKind::fatal, "publication_breaks_updates", "table " + t.name(),
+                   "a publication with the updates and deletes of " + wants->name() + " and with " + t.name() +
+                       " would make each UPDATE and DELETE of the application on " + t.name() + " fail: " + why,
+                   "capture it in a pipeline with a publication of its own, or give it another replica identity (takes ACCESS "
+                   "EXCLUSIVE for an instant)",
+                   "ALTER TABLE " + quote_table(t.table.schema, t.table.name) + " REPLICA IDENTITY " +
+                       (t.table.replica_identity || t.full_needs_generated ? "USING INDEX UNIQUE_INDEX;" : "FULL;")});
+  }
+  return out;
+}
+
+std::vector<const TableFacts*> unpublished_matches(const SlotSourceConfig& config, const std::vector<TableFacts>& tables,
+                                                   const PublicationFacts& publication) {
+  std::vector<const TableFacts*> found;
+  for (const auto& t : tables)
+    if (only_a_pattern_names(config, t) && !is_published(publication, t)) found.push_back(&t);
+  return found;
 }
 
 Problems version_problems(const SlotSourceConfig& config, int server_version) {
@@ -263,6 +326,7 @@ Problems publication_problems(const SlotSourceConfig& config, const std::vector<
         publish_inserts_sql(config, identities));
   for (const auto& t : tables) {
     if (!is_published(*publication, t)) {
+      if (slot_exists && only_a_pattern_names(config, t)) continue;
       add("publication_table_missing", "does not contain the table " + t.name(),
           "add it (rows written before that are not delivered)", add_to_publication_sql(config, t));
       continue;

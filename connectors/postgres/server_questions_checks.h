@@ -42,6 +42,21 @@ Problems initial_read_problems(const SlotSourceConfig& config, const TableFacts&
 // The root is in it by name, by schema or by FOR ALL TABLES, or every partition is.
 bool is_published(const PublicationFacts& publication, const TableFacts& table);
 
+// The column is sent with the rows of its table. A column list decides alone, otherwise generated columns stay out unless
+// the publication has them. `publication` null: there is none yet.
+bool is_sent(const PublicationFacts* publication, const TableFacts& table, const ColumnFacts& column);
+
+// Why the server refuses the application's UPDATE and DELETE on a published table that has a replica identity, as soon as
+// these are published; empty when it does not. `publication` null: one that names whole tables and no more.
+std::string why_updates_fail(const PublicationFacts* publication, const TableFacts& table);
+
+// A publication that is still to be made must serve all tables at once.
+Problems new_publication_problems(const SlotSourceConfig& config, const std::vector<TableFacts>& tables);
+
+// Tables that only a pattern names and that the publication lacks: known when the slot exists, and no reason to stop.
+std::vector<const TableFacts*> unpublished_matches(const SlotSourceConfig& config, const std::vector<TableFacts>& tables,
+                                                   const PublicationFacts& publication);
+
 // Columns of a table that become part of an event, as far as they exist.
 std::vector<std::string> event_columns(const SlotSourceConfig& config, const TableFacts& table);
 

@@ -269,6 +269,9 @@ Result<TablesFacts> table_facts(SqlSession& sql, const SlotSourceConfig& config)
   RELAY_TRY(add_columns(sql, facts.tables));
   RELAY_TRY(add_keys(sql, facts.tables));
   RELAY_TRY(add_identities(sql, facts.tables));
+  for (auto& t : facts.tables)
+    t.full_needs_generated = sql.server_version() >= 180000 &&
+                             std::any_of(t.columns.begin(), t.columns.end(), [](const auto& c) { return c.generated != 0; });
   return facts;
 }
 

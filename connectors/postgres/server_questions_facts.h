@@ -51,6 +51,9 @@ struct TableFacts {
   bool identity_full = false;            // FULL, each of them
   bool identity_mixed = false;           // they differ
   std::set<std::string> identity_columns;  // of those that are not FULL
+  // 18 on, with generated columns: an identity FULL holds them, and unless they are published as well, the server refuses
+  // the application's UPDATE and DELETE.
+  bool full_needs_generated = false;
 
   std::string name() const { return table.schema + '.' + table.name; }
   const ColumnFacts* column(std::string_view name) const;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "connectors/postgres/server_questions_checks.h"
+
 namespace relay::connectors::postgres {
 
 namespace {
@@ -102,14 +104,15 @@ std::string reset_command(const SlotSourceConfig& config) {
 
 // An UPDATE or DELETE on a table without replica identity fails in the application as soon as it is published; then
 // only what the relay needs is.
-std::string publication_sql(const SlotSourceConfig& config, const std::vector<OutboxTable>& tables) {
+std::string publication_sql(const SlotSourceConfig& config, const std::vector<TableFacts>& tables) {
   std::string sql = "CREATE PUBLICATION " + quote_identifier(config.publication);
   std::string options;
   for (std::size_t i = 0; i < tables.size(); ++i)
-    sql += (i == 0 ? " FOR TABLE " : ", ") + quote_table(tables[i].schema, tables[i].name);
-  if (!std::all_of(tables.begin(), tables.end(), [](const auto& t) { return t.replica_identity; }))
+    sql += (i == 0 ? " FOR TABLE " : ", ") + table_of(tables[i]);
+  const auto may_change = [](const auto& t) { return t.table.replica_identity && why_updates_fail(nullptr, t).empty(); };
+  if (!std::all_of(tables.begin(), tables.end(), may_change))
     options = "publish = 'insert, truncate'";
-  if (std::any_of(tables.begin(), tables.end(), [](const auto& t) { return t.partitioned; }))
+  if (std::any_of(tables.begin(), tables.end(), [](const auto& t) { return t.table.partitioned; }))
     options += std::string(options.empty() ? "" : ", ") + "publish_via_partition_root = true";
   if (!options.empty()) sql += " WITH (" + options + ')';
   return sql + ';';

@@ -14,6 +14,8 @@ std::string grant_replication_fix(const ServerFacts& server);
 std::string wal_level_fix(const ServerFacts& server);
 // How a setting is changed where this server runs. `value` in the setting's base unit, as pg_settings shows it.
 std::string setting_fix(const ServerFacts& server, const std::string& name, const std::string& value, bool needs_restart);
+// The publication that the relay makes, or that its owner is told to make.
+std::string publication_sql(const SlotSourceConfig& config, const std::vector<TableFacts>& tables);
 std::string add_to_publication_sql(const SlotSourceConfig& config, const TableFacts& table);
 // Takes the row filter or column list of one table away.
 std::string whole_table_sql(const SlotSourceConfig& config, const TableFacts& table);

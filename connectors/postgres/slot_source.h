@@ -8,6 +8,8 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "connectors/postgres/outbox_stream.h"
@@ -71,6 +73,7 @@ class SlotSource final : public Source {
   bool publication_check_is_due();
   Result<void> recheck_publication();
   Result<void> note_wal_end();
+  void warn_of_unpublished(const std::vector<std::string>& tables);
   tl::unexpected<Error> publication_skipped() const;
   enum class Listen { nothing, stream, snapshot };
   Result<void> wait_for(Listen what, Millis wait);
@@ -84,6 +87,7 @@ class SlotSource final : public Source {
   std::atomic<std::uint64_t> snapshot_rows_{0};
   OutboxStream stream_;
   SilenceWatch silence_;
+  std::unordered_set<std::string> warned_of_;  // unpublished tables
   bool had_success_ = false;  // in this process: what a wrong password means depends on it
 
   // From inspect() to release().

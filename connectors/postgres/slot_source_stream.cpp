@@ -222,13 +222,25 @@ Result<void> SlotSource::answer_server() {
 
 Result<void> SlotSource::recheck_publication() {
   now_.publication_due = clock_.now() + kPublicationCheck;
-  auto checked = check_publication(*now_.sql, config_);
-  if (checked) checked = note_wal_end();
+  auto checked = [&]() -> Result<void> {
+    RELAY_ASSIGN(const auto unpublished, check_publication(*now_.sql, config_));
+    warn_of_unpublished(unpublished);
+    return note_wal_end();
+  }();
   if (checked) return {};
   RELAY_TRY(watch_canary());
   if (checked.error().kind != ErrorKind::transient) return checked;
   log_.failure(LogLevel::debug, checked.error());  // asked again soon
   return {};
+}
+
+// Somebody made a table that a pattern names: no reason to stop the others.
+void SlotSource::warn_of_unpublished(const std::vector<std::string>& tables) {
+  for (const auto& table : tables)
+    if (warned_of_.insert(table).second)
+      log_.warn("publication_table_missing",
+                "a table matches a configured pattern and is not in the publication, so its changes are not delivered",
+                {{"table", table}, {"publication", config_.publication}});
 }
 
 tl::unexpected<Error> SlotSource::publication_skipped() const {

@@ -50,6 +50,19 @@ void join(std::span<const ColumnText> row, const std::vector<std::size_t>& colum
   }
 }
 
+// Memory that is kept from row to row, so that none is asked for: of each thread that maps rows.
+struct Scratch {
+  static constexpr std::size_t kKept = 1u << 20;
+  std::string payload, aggregate, list;
+  std::vector<std::string_view> values;
+
+  void begin_row() {
+    if (payload.capacity() > kKept) payload = std::string();
+    payload.clear();
+  }
+};
+thread_local Scratch scratch;
+
 bool same(std::string_view a, std::string_view b) { return (a.data() == nullptr) == (b.data() == nullptr) && a == b; }
 
 }  // namespace
@@ -85,7 +98,8 @@ Result<void> TableMapping::needs_old(std::size_t column, const std::string& why)
               "capturing table " + table_ + ": " + why + " needs the old value of column " + column_at(column).name +
                   ", which the table's replica identity does not hold",
               "ALTER TABLE " + quote_table(shape_.schema, shape_.name) +
-                  " REPLICA IDENTITY FULL;");
+                  " REPLICA IDENTITY FULL;   -- and on each partition. For what was written without it, take what needs "
+                  "the old value out of source.tables until that is delivered");
 }
 
 Result<void> TableMapping::find_aggregate_id() {
@@ -168,7 +182,8 @@ bool TableMapping::fits(const Rule& rule, const RowChange& change) const {
   if (!rule.of.empty() && std::none_of(rule.of.begin(), rule.of.end(), [&](auto i) { return differs(i, change); }))
     return false;
   if (!rule.rule->when) return true;
-  std::vector<std::string_view> values;
+  auto& values = scratch.values;
+  values.clear();
   const auto& wanted = rule.rule->when->columns();
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     // An update without an old row did not change what its replica identity holds.
@@ -212,6 +227,27 @@ bool TableMapping::write_row(std::span<const ColumnText> row, bool key_only, std
   return true;
 }
 
+// What is kept of a row that is no JSON: nothing is lost, and nothing needs to be text.
+void TableMapping::write_hexadecimal(std::span<const ColumnText> row, std::string& out) const {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  out = '{';
+  for (std::size_t i = 0; i < payload_.size() && !row.empty(); ++i) {
+    const auto& value = row[payload_[i]];
+    if (value.unchanged_toast) continue;
+    if (out.size() > 1) out += ',';
+    out += payload_names_[i];
+    if (value.text.data() == nullptr) {
+      out += "null";
+      continue;
+    }
+    out += '"';
+    for (const auto c : value.text)
+      (out += kDigits[static_cast<unsigned char>(c) >> 4]) += kDigits[static_cast<unsigned char>(c) & 15];
+    out += '"';
+  }
+  out += '}';
+}
+
 void TableMapping::write_changed(const RowChange& change, std::string& out) const {
   out += '[';
   for (const auto i : payload_)
@@ -252,13 +288,13 @@ bool TableMapping::write_change(const RowChange& change, std::string& out) const
     out += "null";
   else if (!write_row(change.new_row, false, out))
     return false;
-  std::string list;
   if (change.operation == Operation::update && change.old_is_whole) {
-    write_changed(change, list);
-    out += ",\"changed\":" + list;
+    out += ",\"changed\":";
+    write_changed(change, out);
   }
+  auto& list = scratch.list;
   list.clear();
-  if (write_missing(change, list)) out += ",\"missing\":" + list;
+  if (write_missing(change, list)) (out += ",\"missing\":") += list;
   out += '}';
   return true;
 }
@@ -274,7 +310,8 @@ void TableMapping::add_headers(const RowChange& change, Event& event, Batch& bat
   const auto headers = arena.array<Header>(headers_.size() + 4);
   std::size_t n = 0;
   headers[n++] = {kOperation, name_of(change.operation)};
-  std::string list;
+  auto& list = scratch.list;
+  list.clear();
   if (change.operation == Operation::update && change.old_is_whole) {
     write_changed(change, list);
     headers[n++] = {kChanged, arena.copy(list)};
@@ -284,10 +321,18 @@ void TableMapping::add_headers(const RowChange& change, Event& event, Batch& bat
   if (change.other_aggregate.data() != nullptr)
     headers[n++] = {change.operation == Operation::remove ? kMovedTo : kMovedFrom, arena.copy(change.other_aggregate)};
   const auto row = change.new_row.empty() ? change.old_row : change.new_row;
+  const bool key_only = change.operation == Operation::remove && !change.old_is_whole;
   for (const auto& header : headers_)
-    if (header.column < row.size() && !row[header.column].unchanged_toast)
+    if (header.column < row.size() && !row[header.column].unchanged_toast && !(key_only && !column_at(header.column).key))
       headers[n++] = {header.name, arena.copy(value_of(row, header.column))};
   event.headers = headers.first(n);
+}
+
+std::size_t TableMapping::header_bytes(const RowChange& change) const {
+  const auto row = change.new_row.empty() ? change.old_row : change.new_row;
+  std::size_t bytes = 0;
+  for (const auto& header : headers_) bytes += value_of(row, header.column).size();
+  return bytes;
 }
 
 Captured TableMapping::append(const RowChange& change, const RowPlace& place, Batch& batch) const {
@@ -295,22 +340,26 @@ Captured TableMapping::append(const RowChange& change, const RowPlace& place, Ba
   const auto* rule = rule_for(change, unsent);
   if (!rule) return Captured::nothing;
   auto& arena = batch.arena();
-  static thread_local std::string payload, aggregate;  // keep their memory from row to row
-  payload.clear();
+  auto& [payload, aggregate, list, values] = scratch;
+  scratch.begin_row();
   const bool readable = write_payload(change, payload);
   const auto row = change.operation == Operation::remove ? change.old_row : change.new_row;
+  if (!readable) write_hexadecimal(row, payload);
   aggregate_id(row, aggregate);
   const bool has_id = std::any_of(aggregate_id_.begin(), aggregate_id_.end(),
                                   [&](auto i) { return value_of(row, i).data() != nullptr; });
-  Event& event = batch.add(payload.size() + aggregate.size());
+  Event& event = batch.add(payload.size() + aggregate.size() + header_bytes(change));
   event.id = place_as_id(place, arena);
   event.aggregate_type = aggregate_type_;
   if (has_id) event.aggregate_id = arena.copy(aggregate);
   event.event_type = rule->type;
-  if (readable) event.payload = arena.copy(payload);
+  event.payload = arena.copy(payload);
   add_headers(change, event, batch);
   set_place(event, place, table_);
-  if (!readable) reject(event, "value_unreadable", "a value of the row is not what its column's type says, or no UTF-8");
+  if (!readable)
+    reject(event, "value_unreadable",
+           "a value of the row is not what its column's type says, or no UTF-8; the payload has the text of all values in "
+           "hexadecimal form");
   const auto is_unsent = [&](std::size_t i) { return i < change.new_row.size() && change.new_row[i].unchanged_toast; };
   if (unsent || std::any_of(aggregate_id_.begin(), aggregate_id_.end(), is_unsent))
     reject(event, "value_not_sent",

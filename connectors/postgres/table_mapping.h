@@ -83,10 +83,12 @@ class TableMapping {
   bool differs(std::size_t column, const RowChange& change) const;
   bool write_payload(const RowChange& change, std::string& out) const;
   bool write_row(std::span<const ColumnText> row, bool key_only, std::string& out) const;
+  void write_hexadecimal(std::span<const ColumnText> row, std::string& out) const;
   bool write_change(const RowChange& change, std::string& out) const;
   void write_changed(const RowChange& change, std::string& out) const;
   bool write_missing(const RowChange& change, std::string& out) const;
   void add_headers(const RowChange& change, Event& event, Batch& batch) const;
+  std::size_t header_bytes(const RowChange& change) const;  // of the configured columns
 
   const TableCapture capture_;  // a copy: rules and event types stay where events point to
   const TableShape shape_;

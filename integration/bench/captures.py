@@ -147,8 +147,8 @@ class Bound:
 
 
 def purchases(world, form):
-    """A database with a captured table."""
-    database = world.database(f"bench_capture_{form}")
+    """A database with a captured table, whose slot reads no other's WAL."""
+    database = world.database_of_its_own_server(f"bench_capture_{form}")
     database.execute(PURCHASES)
     prepare(database)
     database.execute("CREATE PUBLICATION outbox_relay" + (" FOR TABLE outbox_relay.outbox" if form == "outbox" else ""))
@@ -159,11 +159,9 @@ def purchases(world, form):
 def capture(world, options):
     rows = options.rows or (100_000 if options.quick else 1_000_000)
     databases = {form: purchases(world, form) for form in SOURCES}
-    # Both slots before the first row: each then reads through the WAL of both databases, and skips the other's.
-    for form, database in databases.items():
-        database.create_slot(f"base_{form}")
     readers = []
     for form, database in databases.items():
+        database.create_slot(f"base_{form}")
         say(f"writing {rows:,} rows, 10 per statement: {TITLES[form]}")
         readers.append(Bound(world, form, datasets.captured(database, rows, f"base_{form}")))
     usages = interleaved(readers, readers[0].dataset, options.runs_of("capture"))

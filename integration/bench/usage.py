@@ -54,15 +54,19 @@ class Servers:
     """Processor time of PostgreSQL's processes and of the broker. Backends come and go: look() often."""
 
     def __init__(self, postmaster_pid, broker_pid):
-        self._postmaster = postmaster_pid
+        self._postmasters = [postmaster_pid]
         self._broker = broker_pid
         self._seen = {}
 
+    def add_postmaster(self, pid):
+        self._postmasters.append(pid)
+
     def look(self):
-        for pid in children_of(self._postmaster):
-            used = cpu_seconds(pid)
-            if used:
-                self._seen[pid] = used
+        for postmaster in self._postmasters:
+            for pid in children_of(postmaster):
+                used = cpu_seconds(pid)
+                if used:
+                    self._seen[pid] = used
 
     def postgres(self):
         self.look()

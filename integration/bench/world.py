@@ -154,6 +154,10 @@ class Audit:
         return json.loads(line[3:])
 
 
+def postmaster_of(servers):
+    return int((servers / "postgres/data/postmaster.pid").read_text().split()[0])
+
+
 class World:
     """PostgreSQL, Kafka, the consumer and the relay's binary, for the length of a benchmark. `with` ends all of it."""
 
@@ -167,32 +171,41 @@ class World:
         self.work.chmod(0o711)  # PostgreSQL runs as another user when we are root
         self.logs = self.work / "logs"
         self.logs.mkdir()
-        settings = [word for setting in POSTGRES_SETTINGS for word in ("--postgres", setting)]
-        self._servers("up", "--owner", str(os.getpid()), *settings)
+        self._settings = ["--owner", str(os.getpid()), *(word for setting in POSTGRES_SETTINGS for word in ("--postgres", setting))]
+        self._further = []  # directories of PostgreSQL servers of their own
         servers = self.work / "servers"
+        self._servers(servers, "up", *self._settings)
         self.server_url = (servers / "postgres/url").read_text().strip()
         self.bootstrap = "127.0.0.1:" + (servers / "kafka/port").read_text().strip()
-        postmaster = int((servers / "postgres/data/postmaster.pid").read_text().split()[0])
-        self.servers = Servers(postmaster, int((servers / "kafka/pid").read_text()))
+        self.servers = Servers(postmaster_of(servers), int((servers / "kafka/pid").read_text()))
         self.audit = Audit(self._class_path, self.bootstrap, self.logs / "audit")
         return self
 
     def __exit__(self, kind, *_):
         self.audit.close()
-        self._servers("down")
+        for servers in (*self._further, self.work / "servers"):
+            self._servers(servers, "down")
         if not self._keep and kind is None:
             subprocess.run(["rm", "-rf", self.work], check=True)
         else:
             print(f"        configurations and logs: {self.work}")
 
-    def _servers(self, command, *options):
-        script = ["bash", INTEGRATION / "lib/servers.sh", command, self.work / "servers", *options]
+    def _servers(self, directory, command, *options):
+        script = ["bash", INTEGRATION / "lib/servers.sh", command, directory, *options]
         with open(self.logs / "servers", "ab") as out:
             if subprocess.run(script, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False).returncode != 0:
                 raise Failed("the servers: " + (self.logs / "servers").read_text())
 
     def database(self, name):
         return Database(self.server_url, name)
+
+    def database_of_its_own_server(self, name):
+        """Its WAL holds nothing of other databases, which every slot of a server reads through."""
+        servers = self.work / name
+        self._servers(servers, "postgres-start", *self._settings)
+        self._further.append(servers)
+        self.servers.add_postmaster(postmaster_of(servers))
+        return Database((servers / "postgres/url").read_text().strip(), name)
 
     def process(self, command, log):
         return Process(command, self.logs / log)

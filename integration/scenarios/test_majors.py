@@ -84,3 +84,29 @@ def test_doctor_finds_nothing_wrong_and_names_the_version(make_world, server, ka
     world = make_world(server, kafka)
     code, out, err = ask("doctor", "-c", world.config())
     assert code == 0 and f"connected to PostgreSQL {server.major}." in out, out + err
+
+
+def test_a_publication_that_the_relay_makes_never_breaks_the_applications_updates(make_world, server, kafka):
+    world = make_world(server, kafka, publication=None, outbox="""
+      CREATE TABLE orders (id int PRIMARY KEY, total int, double int GENERATED ALWAYS AS (total * 2) STORED);
+      ALTER TABLE orders REPLICA IDENTITY FULL; ALTER TABLE orders OWNER TO relay""")
+    world.sql(f"GRANT CREATE ON DATABASE {world.name} TO relay; INSERT INTO orders VALUES (1, 1)")
+    settings = world.config(pipeline={"source": {
+        "outbox": None, "snapshot": "initial", "create": ["publication", "slot"], "tables": ["public.orders"]}})
+    relay = world.start(settings)
+    if server.major < 18:  # these know no generated columns in a publication, and ask for none
+        wait_for(lambda: world.slot_active() or not relay.alive(), f"the slot\n{relay.tail()}")
+        world.sql("UPDATE orders SET total = 2")
+        assert relay.stop() == 0, relay.tail()
+        return
+    assert relay.wait() == 78 and relay.says("publication_breaks_updates"), relay.tail()
+    world.sql("UPDATE orders SET total = 2")
+    world.sql("CREATE PUBLICATION outbox_relay FOR TABLE orders")
+    with pytest.raises(Exception, match="generated columns"):  # the premise
+        world.sql("UPDATE orders SET total = 3")
+    code, out, _ = ask("doctor", "-c", settings)
+    assert code != 0 and "publication_breaks_updates" in out, out
+    world.sql("ALTER PUBLICATION outbox_relay SET (publish_generated_columns = stored)")
+    world.sql("UPDATE orders SET total = 4")
+    code, out, _ = ask("doctor", "-c", settings)
+    assert code == 0, out

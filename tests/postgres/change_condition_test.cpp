@@ -93,7 +93,11 @@ TEST_CASE("numbers are compared exactly, at any length, sign and exponent") {
   CHECK(sign("0.001", "1e-3") == 0);
   CHECK(sign("9.99", "10") == -1);
   CHECK(sign("0.0999", "0.1") == -1);
-  CHECK_FALSE(compare_numbers("NaN", "1").valid);
+  CHECK(sign("-Infinity", "-1e300") == -1);
+  CHECK(sign("Infinity", "1e300") == 1);
+  CHECK(sign("NaN", "Infinity") == 1);
+  CHECK(sign("NaN", "NaN") == 0);
+  CHECK_FALSE(compare_numbers("NaN", "a").valid);
   CHECK_FALSE(compare_numbers("1", "").valid);
   CHECK_FALSE(compare_numbers("1.2.3", "1").valid);
 }

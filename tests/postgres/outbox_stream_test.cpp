@@ -224,6 +224,16 @@ TEST_CASE("rows of partitions arrive under the name of the root") {
     CHECK(rig.asked == 2);
     CHECK(rig.ids() == "1 2");
   }
+  SUBCASE("a table of its own that was attached meanwhile is a partition from its next description on") {
+    rig.config.outbox_tables.push_back("public.later");
+    for (const auto& m : {begin(2000, 8), relation(404, "public", "later", kColumns)}) REQUIRE(rig.send(m));
+    REQUIRE(rig.send(insert(404, row("2")), 1900));
+    rig.roots.push_back({404, "public.outbox"});
+    for (const auto& m : {commit(2000), begin(3000, 9), relation(404, "public", "later", kColumns)}) REQUIRE(rig.send(m));
+    REQUIRE(rig.send(insert(404, row("3")), 2900));
+    CHECK(rig.batch.events()[1].source_table == "public.later");
+    CHECK(rig.batch.events()[2].source_table == "public.outbox");
+  }
   SUBCASE("a row that moves to another partition is no new event") {
     for (const auto& m : {begin(2000, 8), relation(kPart1, "public", "outbox_p1", kColumns)}) REQUIRE(rig.send(m));
     REQUIRE(rig.send(deletion(kPart0, key("1")), 1900));

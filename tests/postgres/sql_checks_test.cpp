@@ -251,6 +251,57 @@ TEST_CASE("a business table that could not be captured rightly is refused, with 
   CHECK(refused([](C c, T, P p) { c.columns = {"note"}, p.column_lists[100] = {"id"}; }) == Codes{"publication_column_list"});
 }
 
+TEST_CASE("a publication that makes the application's updates fail is known for what it is") {
+  auto table = sql_table();
+  table.identity_columns = {"id"};
+  auto publication = sql_publication();
+  CHECK(why_updates_fail(&publication, table).empty());
+  publication.column_lists[100] = {"id", "note"};
+  CHECK(why_updates_fail(&publication, table).empty());
+  publication.column_lists[100] = {"note"};
+  CHECK(why_updates_fail(&publication, table).find("leaves out \"id\"") != std::string::npos);
+  table.identity_full = true;
+  CHECK(why_updates_fail(&publication, table).find("has a column list") != std::string::npos);
+  publication.column_lists.clear();
+  CHECK(why_updates_fail(&publication, table).empty());
+  table.columns.back().generated = 's';
+  CHECK_MESSAGE(why_updates_fail(&publication, table).empty(), "before 18");
+  table.full_needs_generated = true;
+  CHECK(why_updates_fail(&publication, table).find("generated column") != std::string::npos);
+  CHECK_FALSE(why_updates_fail(nullptr, table).empty());
+  publication.generated_columns = true;
+  CHECK(why_updates_fail(&publication, table).empty());
+}
+
+TEST_CASE("a new publication is refused when one captured table would break the updates of another") {
+  auto config = sql_config();
+  const std::vector<TableFacts> tables{sql_table(), [] {
+    auto log = sql_table("public", "log", 200);
+    log.table.replica_identity = false;
+    return log;
+  }()};
+  config.outbox_tables = {"public.log"};
+  CHECK(new_publication_problems(config, tables).empty());
+  TableCapture capture;
+  capture.table = "public.outbox";
+  capture.events = {{Operation::update, "changed", {}, std::nullopt}};
+  config.tables = {capture};
+  const auto problems = new_publication_problems(config, tables);
+  REQUIRE(codes(problems) == Codes{"publication_breaks_updates"});
+  CHECK(problems[0].subject == "table public.log");
+}
+
+TEST_CASE("a table that somebody makes later and that only a pattern names stops nothing") {
+  auto config = sql_config();
+  config.outbox_tables = {"public.outbox*"};
+  auto publication = sql_publication();
+  publication.tables.clear();
+  const std::vector<TableFacts> tables{sql_table()};
+  CHECK(codes(publication_problems(config, tables, &publication, false)) == Codes{"publication_table_missing"});
+  CHECK(publication_problems(config, tables, &publication, true).empty());
+  CHECK(unpublished_matches(config, tables, publication).size() == 1);
+}
+
 TEST_CASE("a problem is one hint for run and one fix for doctor") {
   const Problem problem{ErrorKind::fatal, "code", "table a.b", "it is so", "do this", "SQL;"};
   const auto error = problem.error();

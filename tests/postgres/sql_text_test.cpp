@@ -17,16 +17,20 @@ TEST_CASE("identifiers and constants are quoted whatever is in them") {
 }
 
 TEST_CASE("a publication never makes the application's updates fail") {
-  auto plain = sql_table().table;
-  auto without_identity = sql_table("public", "log", 200).table;
-  without_identity.replica_identity = false;
+  auto plain = sql_table();
+  auto without_identity = sql_table("public", "log", 200);
+  without_identity.table.replica_identity = false;
   CHECK(publication_sql(sql_config(), {plain}) ==
         "CREATE PUBLICATION \"outbox_relay\" FOR TABLE \"public\".\"outbox\";");
   CHECK(publication_sql(sql_config(), {plain, without_identity}) ==
         "CREATE PUBLICATION \"outbox_relay\" FOR TABLE \"public\".\"outbox\", \"public\".\"log\" WITH (publish = "
         "'insert, "
         "truncate');");
-  plain.partitioned = true;
+  auto generated = sql_table("public", "log", 200);
+  generated.identity_full = generated.full_needs_generated = true;
+  generated.columns.back().generated = 's';
+  CHECK(publication_sql(sql_config(), {generated}).find("publish = 'insert, truncate'") != std::string::npos);
+  plain.table.partitioned = true;
   CHECK(
       publication_sql(sql_config(), {plain}) ==
       "CREATE PUBLICATION \"outbox_relay\" FOR TABLE \"public\".\"outbox\" WITH (publish_via_partition_root = true);");

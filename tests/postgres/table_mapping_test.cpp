@@ -137,6 +137,28 @@ TEST_CASE("a value that is not what its type says makes a rejected event without
   const auto* event = rig.send({Operation::insert, {}, bad, false, {}});
   CHECK(event->disposition == Disposition::reject);
   CHECK(event->reject_code == "value_unreadable");
+  CHECK_MESSAGE(event->payload == R"({"id":"31","status":"ff","total":"31","note":null})", "so that nothing is lost");
+}
+
+TEST_CASE("a delete has headers only of columns that its replica identity holds") {
+  auto capture = capture_all();
+  capture.header_columns = {"id", "status"};
+  const auto key = row({"1", std::nullopt, std::nullopt, std::nullopt});
+  Rig by_key(capture, orders());
+  const auto* event = by_key.send({Operation::remove, key, {}, false, {}});
+  CHECK(header(*event, "id") == "1");
+  CHECK(header(*event, "status") == "(none)");
+}
+
+TEST_CASE("header columns count in the weight of a batch") {
+  auto capture = capture_all();
+  capture.columns = {"id"};
+  capture.header_columns = {"note"};
+  Rig rig(capture, orders());
+  const std::string note(1000, 'n');
+  const auto fresh = row({"1", "open", "1", note});
+  rig.send({Operation::insert, {}, fresh, false, {}});
+  CHECK(rig.batch.bytes() >= 1000);
 }
 
 TEST_CASE("a condition that needs a value that was not sent makes a rejected event, not a guess") {
