@@ -20,7 +20,7 @@ packages_run=(
   postgresql-15 openjdk-17-jre-headless ca-certificates-java maven
 )
 packages_test=(doctest-dev ccache python3-pytest python3-pytest-xdist python3-pytest-timeout python3-psycopg2 python3-pip openssl xz-utils
-  python3-django alembic ruby-activerecord ruby-pg)
+  python3-django alembic ruby-activerecord ruby-pg pgbouncer)
 packages_fuzz=(clang libclang-rt-14-dev)
 
 as_root() {

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "connectors/postgres/doctor_checks.h"
+#include "connectors/postgres/replication_session.h"
 #include "connectors/postgres/server_questions.h"
 #include "connectors/postgres/server_questions_checks.h"
 
@@ -41,15 +42,25 @@ class Examination {
     const auto problems = server_problems(server_);
     add(problems);
     if (server_.in_recovery) return {};
-    if (problems.empty())
-      findings_.push_back(
-          {Severity::ok, "replication", "role " + server_.role, "wal_level is logical and the role may replicate", {}});
+    if (problems.empty()) findings_.push_back(replication());
     RELAY_ASSIGN(slot_, slot_facts(sql_, config_.slot));
     RELAY_TRY(ask_limits());
     RELAY_TRY(ask_tables());
     RELAY_TRY(ask_publication());
     RELAY_TRY(ask_slot());
     return ask_store();
+  }
+
+  // The kind of connection that the stream needs: a pooler or a rule of pg_hba.conf may let only the other kind pass. That
+  // all walsenders are in use, by the relay too, is no fault.
+  Finding replication() const {
+    const auto subject = "role " + server_.role;
+    const auto session = ReplicationSession::connect(config_.connection, false);
+    if (session)
+      return {Severity::ok, "replication", subject, "wal_level is logical, and a replication connection is accepted", {}};
+    auto finding = red(session.error(), subject);
+    if (session.error().kind != ErrorKind::fatal) finding.severity = Severity::warning;
+    return finding;
   }
 
   Result<void> ask_limits() {

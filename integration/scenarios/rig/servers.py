@@ -28,9 +28,13 @@ def give_to_postgres(path):
         shutil.chown(path, "postgres", "postgres")
 
 
+def as_postgres_command(command):
+    """These servers refuse to run as root."""
+    return [*(["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"] if os.getuid() == 0 else []), *command]
+
+
 def as_postgres(command, directory):
-    user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"] if os.getuid() == 0 else []
-    return processes.run([*user, *command], cwd=directory, timeout=240)
+    return processes.run(as_postgres_command(command), cwd=directory, timeout=240)
 
 
 class Postgres:
