@@ -157,8 +157,8 @@ Result<std::unique_ptr<Client>> ClientFactory::make(ClientRole role, const Produ
   watch->log = log_;
   RELAY_ASSIGN(const auto options, effective_options());
   watch->oidc = OidcToken::from_options(options);
-  // librdkafka's linger only matters until the flush at the end of each batch; a long one saves it wake-ups.
-  if (role == ClientRole::producer) RELAY_TRY(set(conf.get(), "linger.ms", "100"));
+  // Sending begins while the batch is still being handed over; the requests in flight gather what comes meanwhile.
+  if (role == ClientRole::producer) RELAY_TRY(set(conf.get(), "linger.ms", "0"));
   RELAY_TRY(set_options(conf.get(), options));
   RELAY_TRY(set_role(conf.get(), role, tuning));
   rd_kafka_conf_set_opaque(conf.get(), watch.get());

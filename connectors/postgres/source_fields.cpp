@@ -130,7 +130,7 @@ std::vector<FieldSpec> slot_source_fields() {
           .defaults("[]")
           .for_example("[publication, slot]"),
       boolean("failover", "Has the slot synchronised to standbys, so that the relay goes on with a promoted one. PostgreSQL 17 or "
-                          "newer; the README of connectors/postgres says what the servers need for it.")
+                          "newer; `false` leaves a slot as it is; the README of connectors/postgres says what the servers need for it.")
           .defaults("false"),
       snapshot_spec(),
       outbox_spec(),

@@ -112,8 +112,8 @@ PipelineOptions pipeline_options(const PipelineConfig& pipeline, bool drain) {
   options.stall_release = value["stall_release"].as_duration();
   options.batch.events_target = static_cast<std::size_t>(value["batch"]["events"].as_int());
   options.batch.bytes_target = value["batch"]["bytes"].as_size();
-  options.batch.events_max = 3 * options.batch.events_target;
-  options.batch.bytes_max = 3 * options.batch.bytes_target;
+  options.batch.events_max = 2 * options.batch.events_target;
+  options.batch.bytes_max = 2 * options.batch.bytes_target;
   return options;
 }
 

@@ -51,9 +51,9 @@ FieldSpec on_reject_spec() {
 FieldSpec batch_spec() {
   return object(
              "batch",
-             "When a batch is closed although the sink is busy. A transaction is kept whole as long as its batch stays below three times of both.",
-             {integer("events", "Events of a batch.").between(1, 100'000).defaults("4000"),
-              size("bytes", "Bytes of a batch; a pipeline holds two.").between(64 << 10, 64 << 20).defaults("2MiB")})
+             "When a batch is closed although the sink is busy. A transaction is kept whole as long as its batch stays below twice of both.",
+             {integer("events", "Events of a batch.").between(1, 100'000).defaults("12000"),
+              size("bytes", "Bytes of a batch; a pipeline holds two.").between(64 << 10, 64 << 20).defaults("6MiB")})
       .defaults("{}");
 }
 

@@ -15,10 +15,10 @@ namespace relay {
 
 // When a batch is full. A transaction that begins below the targets is not split as long as it fits below the limits.
 struct BatchLimits {
-  std::size_t events_target = 4'000;
-  std::size_t bytes_target = 2u << 20;
-  std::size_t events_max = 12'000;
-  std::size_t bytes_max = 6u << 20;
+  std::size_t events_target = 12'000;
+  std::size_t bytes_target = 6u << 20;
+  std::size_t events_max = 24'000;
+  std::size_t bytes_max = 12u << 20;
 };
 
 class Batch {
