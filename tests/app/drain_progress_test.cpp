@@ -43,17 +43,6 @@ TEST_CASE("rows of a source without a slot are counted as ids, not as bytes") {
   CHECK(meter.line() == "10 events, 0/s, 101 ids left");
 }
 
-TEST_CASE("rows of a source without a slot are counted as ids, not as bytes") {
-  auto ids = report(10, 40, 141);
-  ids.status.acknowledged.place = PlaceKind::row_id;
-  const auto totals = totals_of(std::vector{ids});
-  CHECK(totals.remaining_wal == 0);
-  CHECK(totals.remaining_ids == 101);
-  DrainMeter meter;
-  meter.observe(SteadyTime{1s}, totals);
-  CHECK(meter.line() == "10 events, 0/s, 101 ids left");
-}
-
 TEST_CASE("rate and time left come from the last seconds") {
   DrainMeter meter;
   CHECK(meter.line().empty());

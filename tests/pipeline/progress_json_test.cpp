@@ -55,22 +55,6 @@ TEST_CASE("row ids are written as numbers under names of their own, and a record
   CHECK(progress_from_json(progress_to_json(full()))->place == PlaceKind::lsn);
 }
 
-TEST_CASE("row ids are written as numbers under names of their own, and a record without them counts LSNs") {
-  auto ids = full();
-  ids.state = ProgressState::streaming;
-  ids.snapshot = {};
-  ids.place = PlaceKind::row_id;
-  ids.position = {{131}, {131}, {}, 0, 77, 0};
-  ids.end_lsn = {131};
-  const auto text = progress_to_json(ids);
-  CHECK(text.find("\"end_id\":131") != std::string::npos);
-  CHECK(text.find("lsn") == std::string::npos);
-  const auto back = progress_from_json(text);
-  REQUIRE(back);
-  CHECK(*back == ids);
-  CHECK(progress_from_json(progress_to_json(full()))->place == PlaceKind::lsn);
-}
-
 TEST_CASE("a key that is no UTF-8 comes back byte for byte") {
   auto progress = full();
   progress.snapshot.last_key = {"public.outbox", "caf\xe9", "\xff\xfe", "plain", ""};
