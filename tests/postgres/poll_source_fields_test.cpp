@@ -1,50 +1,11 @@
-#include "connectors/postgres/poll_source_fields.h"
-
-#include <doctest/doctest.h>
-
-#include "relay/config/load.h"
+#include "tests/postgres/given_source.h"
 
 using namespace relay;
-using namespace relay::config;
-using namespace relay::connectors;
 using namespace relay::connectors::postgres;
 
 namespace {
 
-FieldSpec root() {
-  return object("", "",
-                {object("database", "",
-                        {secret("url", ""), path("password_file", ""), list("password_command", "", text("", "")),
-                         duration("connect_timeout", "").defaults("10s")}),
-                 object("pipeline", "",
-                        {variant("source", "", {{"poll", "", poll_source_fields()}}),
-                         object("sink", "", {list("headers", "", text("", "")).defaults("[]")}).defaults("{}")})});
-}
-
-// The configuration of a source, its lines indented by four spaces.
-struct Given {
-  Loaded loaded;
-  Diagnostics diagnostics;
-
-  explicit Given(const std::string& lines, const std::string& sink = "")
-      : loaded(load_texts({{"test.yaml", "database: {url: 'postgresql://relay@db/shop'}\npipeline:\n" + sink +
-                                             "  source:\n    type: poll\n" + lines}},
-                          root(), [](const std::string&) { return std::nullopt; })),
-        diagnostics(loaded.diagnostics) {
-    if (!loaded.has_errors())
-      validate_poll_source(loaded.root["pipeline"]["source"], loaded.root["pipeline"], diagnostics);
-  }
-  PollSourceConfig config() {
-    for (const auto& d : diagnostics) MESSAGE(d.text());
-    REQUIRE(diagnostics.empty());
-    return poll_source_config({"orders", loaded.root["pipeline"], loaded.root["database"], Logger(), system_clock()});
-  }
-  std::string problems() const {
-    std::string out;
-    for (const auto& d : diagnostics) out += d.text() + "\n";
-    return out;
-  }
-};
+using Given = GivenSource<kPoll>;
 
 bool says(const Given& given, const char* part) { return given.problems().find(part) != std::string::npos; }
 

@@ -1,49 +1,11 @@
-#include "connectors/postgres/source_fields.h"
-
-#include <doctest/doctest.h>
-
-#include "relay/config/load.h"
+#include "tests/postgres/given_source.h"
 
 using namespace relay;
-using namespace relay::config;
-using namespace relay::connectors;
 using namespace relay::connectors::postgres;
 
 namespace {
 
-FieldSpec root() {
-  return object("", "",
-                {object("database", "",
-                        {secret("url", ""), path("password_file", ""), list("password_command", "", text("", "")),
-                         duration("connect_timeout", "").defaults("10s")}),
-                 object("pipeline", "", {variant("source", "", {{"slot", "", slot_source_fields()}})})});
-}
-
-// The configuration of a source, its lines indented by four spaces.
-struct Given {
-  Loaded loaded;
-  Diagnostics diagnostics;
-
-  explicit Given(const std::string& lines)
-      : loaded(load_texts(
-            {{"test.yaml",
-              "database: {url: 'postgresql://relay@db/shop'}\npipeline:\n  source:\n    type: slot\n" + lines}},
-            root(), [](const std::string&) { return std::nullopt; })),
-        diagnostics(loaded.diagnostics) {
-    if (!loaded.has_errors())
-      validate_slot_source(loaded.root["pipeline"]["source"], loaded.root["pipeline"], diagnostics);
-  }
-  SlotSourceConfig config() {
-    for (const auto& d : diagnostics) MESSAGE(d.text());
-    REQUIRE(diagnostics.empty());
-    return slot_source_config({"orders", loaded.root["pipeline"], loaded.root["database"], Logger(), system_clock()});
-  }
-  std::string problems() const {
-    std::string out;
-    for (const auto& d : diagnostics) out += d.text() + "\n";
-    return out;
-  }
-};
+using Given = GivenSource<kSlot>;
 
 }  // namespace
 
