@@ -30,10 +30,8 @@ def slot_is_synchronised(world, standby):
     return bool(rows) and rows[0][0]
 
 
-def test_a_promoted_standby_with_the_slot_continues_without_loss_or_repetition(pair):
-    world, standby = pair
-    world.postgres.query("ALTER SYSTEM SET synchronized_standby_slots = 'standby_1'")
-    world.postgres.query("SELECT pg_reload_conf()")
+def delivering(world, standby):
+    """A relay that has delivered fifty events, with its configuration; the standby has the slot."""
     config = world.config(pipeline=FAILOVER, database=both(world, standby))
     relay = world.start(config)
     world.wait_until_streaming(relay)
@@ -41,9 +39,20 @@ def test_a_promoted_standby_with_the_slot_continues_without_loss_or_repetition(p
     world.wait_until_delivered(relay, 50)
     world.wait_until_confirmed(relay)
     wait_for(lambda: slot_is_synchronised(world, standby), "the slot on the standby", 60, 0.5)
+    return relay, config
+
+
+def wait_for_rows(world, standby, count):
+    wait_for(lambda: standby.query("SELECT count(*) FROM outbox", database=world.name)[0][0] == count, "the standby's rows")
+
+
+def test_a_promoted_standby_with_the_slot_continues_without_loss_or_repetition(pair):
+    world, standby = pair
+    world.postgres.query("ALTER SYSTEM SET synchronized_standby_slots = 'standby_1'")
+    world.postgres.query("SELECT pg_reload_conf()")
+    relay, _ = delivering(world, standby)
     world.emit(10, transactions=5)
-    expected = world.expected_ids()
-    wait_for(lambda: standby.query("SELECT count(*) FROM outbox", database=world.name)[0][0] == len(expected), "the standby's rows")
+    wait_for_rows(world, standby, 100)
     world.postgres.stop("immediate")
     standby.promote()
     world.postgres = standby
@@ -54,14 +63,8 @@ def test_a_promoted_standby_with_the_slot_continues_without_loss_or_repetition(p
 
 def test_a_promoted_standby_that_lacks_what_was_delivered_is_refused_with_the_window(pair):
     world, standby = pair
-    config = world.config(pipeline=FAILOVER, database=both(world, standby))
-    relay = world.start(config)
-    world.wait_until_streaming(relay)
-    world.emit(10, transactions=5)
-    world.wait_until_delivered(relay, 50)
-    world.wait_until_confirmed(relay)
-    wait_for(lambda: slot_is_synchronised(world, standby), "the slot on the standby", 60, 0.5)
-    wait_for(lambda: standby.query("SELECT count(*) FROM outbox", database=world.name)[0][0] == 50, "the standby's rows")
+    relay, config = delivering(world, standby)
+    wait_for_rows(world, standby, 50)
     standby.stop()  # nothing holds delivery back: synchronized_standby_slots is empty
     world.emit(10, transactions=5)
     world.wait_until_delivered(relay, 100)
@@ -87,7 +90,7 @@ def test_a_standby_without_the_slot_is_refused(make_world, own_postgres, own_dir
     config = world.config(database=both(world, standby))
     world.emit(10)
     world.drain(config)
-    wait_for(lambda: standby.query("SELECT count(*) FROM outbox", database=world.name)[0][0] == 10, "the standby's rows")
+    wait_for_rows(world, standby, 10)
     world.postgres.stop("immediate")
     standby.promote()
     world.postgres = standby

@@ -1,5 +1,6 @@
 """Existing rows while the application goes on writing: no gap, no overlap, also when killed and resumed."""
 
+import contextlib
 import time
 
 import psycopg2
@@ -18,14 +19,30 @@ def killed_while_reading(world, config, rows):
     assert world.sequence() < rows, "the initial read was through before it was killed"
 
 
+@contextlib.contextmanager
+def slot_under_way(world):
+    """A transaction is open that has written, so a relay that was started waits for its slot. Commits at the end."""
+    transaction = world.postgres.connect(world.name)
+    transaction.autocommit = False
+    try:
+        with transaction.cursor() as cursor:
+            cursor.execute("SELECT emit(301)")
+        relay = world.start()
+        wait_for(lambda: world.postgres.query("SELECT 1 FROM pg_replication_slots WHERE slot_name = %s", (world.slot,)),
+                 f"the slot to be under way\n{relay.tail()}")
+        yield relay
+        transaction.commit()
+    finally:
+        transaction.close()
+
+
 def test_rows_written_during_the_initial_read_arrive_once(world):
     world.emit_in_bulk(30_000)
     world.load(rate=0, sessions=6)
     time.sleep(0.5)
     relay = world.start(world.config(pipeline=SMALL))
     world.wait_until_delivered(relay, 32_000, 60)
-    for load in world.loads:
-        load.stop()
+    world.stop_writers()
     world.wait_until_confirmed()
     world.check()
     assert relay.stop() == 0
@@ -41,8 +58,7 @@ def test_savepoints_that_are_open_when_the_slot_is_made_neither_lose_nor_repeat_
         killed_while_reading(world, config, 50_000)
     relay = world.start(config)
     world.wait_until_delivered(relay, 51_000, 60)
-    for load in world.loads:
-        load.stop()
+    world.stop_writers()
     world.wait_until_confirmed()
     world.check()
     assert relay.stop() == 0
@@ -51,17 +67,9 @@ def test_savepoints_that_are_open_when_the_slot_is_made_neither_lose_nor_repeat_
 def test_a_kill_between_making_the_slot_and_storing_its_place_begins_anew(world):
     """A transaction that is open keeps the slot from being made; the relay is killed in that moment."""
     world.emit(50)
-    open_one = world.postgres.connect(world.name)
-    open_one.autocommit = False
-    with open_one.cursor() as cursor:
-        cursor.execute("SELECT emit(301)")
-        relay = world.start()
-        wait_for(lambda: world.postgres.query("SELECT 1 FROM pg_replication_slots WHERE slot_name = %s", (world.slot,)),
-                 f"the slot to be under way\n{relay.tail()}")
+    with slot_under_way(world) as relay:
         relay.kill()
         world.emit(50)
-        open_one.commit()
-    open_one.close()
     world.drain()
     world.check()
 
@@ -121,19 +129,11 @@ def test_what_changes_or_hides_unread_rows_before_a_read_is_resumed_is_refused_b
 
 def test_sigterm_while_the_slot_waits_for_an_open_transaction_ends_in_order_and_leaves_no_slot(world):
     world.emit(5)
-    open_one = world.postgres.connect(world.name)
-    open_one.autocommit = False
-    with open_one.cursor() as cursor:
-        cursor.execute("SELECT emit(301)")
-        relay = world.start()
-        wait_for(lambda: world.postgres.query("SELECT 1 FROM pg_replication_slots WHERE slot_name = %s", (world.slot,)),
-                 f"the slot to be under way\n{relay.tail()}")
+    with slot_under_way(world) as relay:
         begun = time.monotonic()
         assert relay.stop() == 0, relay.tail()
         assert time.monotonic() - begun < 5
         wait_for(lambda: world.confirmed() is None and not world.slot_active(), "the half-made slot to be gone", 10)
-        open_one.commit()
-    open_one.close()
     world.drain()
     world.check()
 

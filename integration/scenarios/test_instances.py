@@ -17,8 +17,7 @@ def test_a_second_instance_waits_and_takes_over_when_the_first_is_killed(world):
     first.kill()
     before = world.broker.progress(world.name)["sequence"]
     wait_for(lambda: world.broker.progress(world.name)["sequence"] > before, "the second to deliver")
-    for load in world.loads:
-        load.stop()
+    world.stop_writers()
     world.wait_until_confirmed()
     world.check()
     assert second.stop() == 0
@@ -85,8 +84,7 @@ def test_a_consumer_is_not_held_up_for_longer_than_the_transaction_timeout_after
     relay.kill()
     again = world.start(config)
     wait_for(lambda: world.slot_active(), "the successor")
-    for load in world.loads:
-        load.stop()
+    world.stop_writers()
     world.wait_until_confirmed()
     world.check(timeout=20)
     assert again.stop() == 0

@@ -63,8 +63,7 @@ def storm_over_everything(world, seed, each, rows):
     world.load(rate=300)
     live = Storm(world, seed, config)
     live.until(each, limit=each * 3)
-    for load in world.loads:
-        load.stop()
+    world.stop_writers()
     world.drain(config)
     world.check(settle=1000)
     for relay in world.relays:  # fencing ends a dead relay's transaction; nobody waits for its time-out
@@ -134,13 +133,11 @@ class Chaos:
 def chaos(world, postgres, kafka, seed, steps):
     world.emit_in_bulk(20_000)
     storm = Chaos(world, postgres, kafka, seed)
-    load = world.load(rate=150)
+    world.load(rate=150)
     for _ in range(steps):
         storm.step()
     storm.kill_both()
-    load.stop()
-    wait_for(lambda: world.value("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgbench'") == 0,
-             "the last writers to go")
+    world.stop_writers()
     world.wait_until_confirmed(timeout=120)
     summary = world.check(timeout=120, settle=2000)
     print(json.dumps(storm.counts), json.dumps(summary))

@@ -139,8 +139,7 @@ def test_kills_under_load_lose_and_repeat_nothing(world, seed):
         relay = world.start(settings)
         wait_for(lambda end=world.sequence() + seed.randrange(50, 400): world.sequence() > end, "some delivery", every=0.005)
         relay.kill()
-    for load in world.loads:
-        load.stop()
+    world.stop_writers()
     world.drain(settings)
     world.check()
 

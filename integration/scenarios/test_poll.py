@@ -9,7 +9,7 @@ import pytest
 from rig import processes
 from rig.processes import Frozen, stay, wait_for
 from rig.relay import ask
-from rig.world import OUTBOX, ROLE, WRITERS, World, merge
+from rig.world import FATES, OUTBOX, ROLE, WRITERS, World, merge
 from test_history import start_on_a_new_timeline
 from test_kills import SMALL_BATCHES, Storm
 
@@ -29,7 +29,7 @@ OWN = sql_file("outbox.sql") + """
 CREATE VIEW outbox AS SELECT id, aggregatetype, aggregateid, type, payload, created_at FROM outbox_relay.outbox;
 """ + WRITERS
 
-# Transactions of any length that end in any order; one in ten rolls back, some abandon a savepoint.
+# Transactions of any length that end in any order.
 RACES = r"""
 \set first random(1, 180)
 \set many random(1, 4)
@@ -40,18 +40,7 @@ BEGIN;
 \sleep :before ms
 SELECT emit(:first, :many);
 \sleep :behind ms
-\if :fate = 1
-SAVEPOINT s;
-SELECT emit(:first + :many, 2);
-ROLLBACK TO s;
-SELECT emit(:first + :many + 3, 1);
-\endif
-\if :fate = 2
-ROLLBACK;
-\else
-COMMIT;
-\endif
-"""
+""" + FATES
 
 
 def polled(world, source=None, role=ROLE):
@@ -138,18 +127,21 @@ def test_rows_arrive_once_in_order_and_with_their_headers(own):
     assert code == 0 and f"id {own.newest()}" in out and "0/" not in out, out
 
 
+def storm_over_races(world, seed, kills, limit, sessions=16, **options):
+    """What arrived while writers raced and the relay was killed again and again."""
+    config = world.config(pipeline=SMALL_BATCHES)
+    world.load(rate=0, sessions=sessions, script=RACES)
+    storm = Storm(world, seed, config)
+    storm.until(kills, limit=limit, **options)
+    world.stop_writers()
+    world.drain(config)
+    return world.check(settle=1000)
+
+
 def test_sixteen_writers_with_rollbacks_and_kills_lose_repeat_and_misorder_nothing(own, seed):
-    config = own.config(pipeline=SMALL_BATCHES)
-    own.load(rate=0, sessions=16, script=RACES)
-    storm = Storm(own, seed, config)
-    storm.until(12, limit=40, longest=0.8)
-    own.loads[0].stop()
-    wait_for(lambda: own.value("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgbench'") == 0, "the writers to go")
-    own.drain(config)
-    summary = own.check(settle=1000)
+    summary = storm_over_races(own, seed, 12, limit=40, longest=0.8)
     holes = own.value("SELECT max(relay_id) - count(*) FROM outbox_relay.outbox")
     assert summary["records"] > 1000 and holes > 50, "the writers hardly rolled back"
-    assert storm.landed >= 12
 
 
 def test_kills_while_a_backlog_is_read_lose_and_repeat_nothing(own, seed):
@@ -360,8 +352,7 @@ def test_the_database_is_restarted_and_crashes_under_load(own_postgres, make_wor
         wait_for(lambda: world.sequence() > before + 200, "some delivery", 60)
         postgres.stop(mode)
         postgres.start()
-    world.loads[0].stop()
-    wait_for(lambda: world.value("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgbench'") == 0, "the writers to go")
+    world.stop_writers()
     wait_until_acknowledged(world, 60)
     world.check(settle=500)
     assert relay.stop() == 0
@@ -624,23 +615,9 @@ def test_a_frozen_database_does_not_keep_the_relay_from_stopping(own_postgres, m
 @pytest.mark.parametrize("major", [13, 14, 16, 17, 18])
 def test_every_major_version_is_polled(own_postgres, make_world, kafka, seed, major):
     world = polled(make_world(own_postgres(major=major), kafka, outbox=OWN, publication=None))
-    config = world.config(pipeline=SMALL_BATCHES)
-    world.load(rate=0, sessions=8, script=RACES)
-    storm = Storm(world, seed, config)
-    storm.until(4, limit=15)
-    world.loads[0].stop()
-    wait_for(lambda: world.value("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgbench'") == 0, "the writers to go")
-    world.drain(config)
-    world.check(settle=500)
+    storm_over_races(world, seed, 4, limit=15, sessions=8)
 
 
 @pytest.mark.long
 def test_a_hundred_kills_of_sixteen_writers_lose_repeat_and_misorder_nothing(own, seed):
-    config = own.config(pipeline=SMALL_BATCHES)
-    own.load(rate=0, sessions=16, script=RACES)
-    storm = Storm(own, seed, config)
-    storm.until(100, limit=250, longest=0.8)
-    own.loads[0].stop()
-    wait_for(lambda: own.value("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgbench'") == 0, "the writers to go")
-    own.drain(config)
-    own.check(settle=1000)
+    storm_over_races(own, seed, 100, limit=250, longest=0.8)

@@ -15,8 +15,7 @@ def test_sigterm_under_load_exits_with_0_within_ten_seconds(world):
     begun = time.monotonic()
     assert relay.stop(15) == 0, relay.tail()
     assert time.monotonic() - begun < 10
-    for load in world.loads:
-        load.stop()
+    world.stop_writers()
     world.drain()
     world.check()
 
@@ -92,8 +91,7 @@ def test_a_frozen_broker_delays_and_loses_nothing(make_world, postgres, own_kafk
     world.load(rate=200)
     with Frozen([kafka.pid()]):
         time.sleep(14)  # longer than the transaction's time-out
-    for load in world.loads:
-        load.stop()
+    world.stop_writers()
     world.wait_until_confirmed(timeout=90)
     world.check(timeout=60)
     assert relay.stop() == 0

@@ -52,8 +52,7 @@ def test_a_file_holds_every_event_once_after_kills(make_world, postgres, seed):
             relay.process.wait(seed.uniform(0, 0.3))
         except Exception:
             relay.kill()
-    for load in world.loads:
-        load.stop()
+    world.stop_writers()
     world.drain(config)
     lines = lines_of(out)
     assert sorted(ids_of(lines)) == sorted(world.expected_ids())

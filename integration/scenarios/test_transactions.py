@@ -26,8 +26,7 @@ def test_a_transaction_larger_than_a_batch_is_resumed_in_its_middle(world):
     world.load(rate=50)
     for landed in range(4):
         killed_inside(world, config, world.sequence() + 1, 60_000)
-    for load in world.loads:
-        load.stop()
+    world.stop_writers()
     world.drain(config)
     world.check()
 

@@ -41,13 +41,8 @@ END $$;
 CREATE TABLE elsewhere (id bigint GENERATED ALWAYS AS IDENTITY, filler text);
 """
 
-# Short transactions of several events, some with an abandoned savepoint, some rolled back.
-LOAD = r"""
-\set first random(1, 180)
-\set many random(1, 6)
-\set fate random(1, 10)
-BEGIN;
-SELECT emit(:first, :many);
+# How a transaction of pgbench ends: one in ten after a savepoint that it abandons, one in ten rolls back.
+FATES = r"""
 \if :fate = 1
 SAVEPOINT s;
 SELECT emit(:first + :many, 2);
@@ -60,6 +55,15 @@ ROLLBACK;
 COMMIT;
 \endif
 """
+
+# Short transactions of several events.
+LOAD = r"""
+\set first random(1, 180)
+\set many random(1, 6)
+\set fate random(1, 10)
+BEGIN;
+SELECT emit(:first, :many);
+""" + FATES
 
 
 def merge(base, change):
@@ -160,7 +164,13 @@ class World:
     def load(self, rate=200, sessions=4, script=LOAD):
         load = Load(self, rate, sessions, self.directory, script)
         self.loads.append(load)
-        return load
+
+    def stop_writers(self):
+        """All of load(); what they committed is committed when this returns."""
+        for load in self.loads:
+            load.stop()
+        processes.wait_for(lambda: not self.sql("""
+          SELECT 1 FROM pg_stat_activity WHERE application_name = 'pgbench' AND datname = current_database()"""), "the writers to go")
 
     def confirmed(self):
         """The slot's confirmed_flush_lsn as a number, or None."""
