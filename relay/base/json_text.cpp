@@ -117,30 +117,6 @@ class SyntaxCheck {
 
 constexpr std::string_view kHex = "0123456789abcdef";
 
-void append_escaped(unsigned char c, std::string& out) {
-  switch (c) {
-    case '"':
-      out += "\\\"";
-      return;
-    case '\\':
-      out += "\\\\";
-      return;
-    case '\n':
-      out += "\\n";
-      return;
-    case '\r':
-      out += "\\r";
-      return;
-    case '\t':
-      out += "\\t";
-      return;
-    default:
-      out += "\\u00";
-      out += kHex[c >> 4];
-      out += kHex[c & 15];
-  }
-}
-
 }  // namespace
 
 bool is_utf8(std::string_view bytes) {
@@ -169,6 +145,30 @@ void append_on_one_line(std::string_view json, std::string& out) {
     json.remove_prefix(end + 1);
   }
   out += json;
+}
+
+void append_escaped(unsigned char c, std::string& out) {
+  switch (c) {
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    default:
+      out += "\\u00";
+      out += kHex[c >> 4];
+      out += kHex[c & 15];
+  }
 }
 
 void append_quoted(std::string_view text, std::string& out) {

@@ -17,6 +17,9 @@ bool is_json(std::string_view text);
 // REQUIRES: is_json(json). Line breaks between tokens are taken out; all else stays as it is, numbers included.
 void append_on_one_line(std::string_view json, std::string& out);
 
+// A quote, a backslash or a control character, as it is written inside of a JSON string.
+void append_escaped(unsigned char c, std::string& out);
+
 // REQUIRES: is_utf8(text). With the quotes.
 void append_quoted(std::string_view text, std::string& out);
 

@@ -3,6 +3,8 @@
 #include <array>
 #include <cstdio>
 
+#include "relay/base/json_text.h"
+
 namespace relay::observe {
 namespace {
 
@@ -30,26 +32,10 @@ bool is_c1(std::string_view character) {
   return character.size() == 2 && character[0] == '\xC2' && static_cast<unsigned char>(character[1]) < 0xA0;
 }
 
-void append_escape(std::string& out, const char* format, unsigned char c) {
+void append_hexadecimal(std::string& out, unsigned char c) {
   std::array<char, 8> text{};
-  std::snprintf(text.data(), text.size(), format, static_cast<unsigned>(c));
+  std::snprintf(text.data(), text.size(), "\\x%02x", static_cast<unsigned>(c));
   out += text.data();
-}
-
-void append_control(std::string& out, unsigned char c, const char* format) {
-  switch (c) {
-    case '\n':
-      out += "\\n";
-      return;
-    case '\r':
-      out += "\\r";
-      return;
-    case '\t':
-      out += "\\t";
-      return;
-    default:
-      append_escape(out, format, c);
-  }
 }
 
 }  // namespace
@@ -61,11 +47,8 @@ void append_json_string(std::string& out, std::string_view text) {
     const auto length = character_length(text);
     if (length == 0) {
       out += kReplacement;
-    } else if (c == '"' || c == '\\') {
-      out += '\\';
-      out += text[0];
-    } else if (is_control(c)) {
-      append_control(out, c, "\\u%04x");
+    } else if (c == '"' || c == '\\' || is_control(c)) {
+      append_escaped(c, out);
     } else {
       out += text.substr(0, length);
     }
@@ -80,10 +63,12 @@ void append_printable(std::string& out, std::string_view text) {
     const auto length = character_length(text);
     if (length == 0) {
       out += kReplacement;
+    } else if (c == '\n' || c == '\r' || c == '\t') {
+      append_escaped(c, out);
     } else if (is_control(c)) {
-      append_control(out, c, "\\x%02x");
+      append_hexadecimal(out, c);
     } else if (is_c1(text.substr(0, length))) {
-      append_escape(out, "\\x%02x", static_cast<unsigned char>(text[1]));
+      append_hexadecimal(out, static_cast<unsigned char>(text[1]));
     } else {
       out += text.substr(0, length);
     }
