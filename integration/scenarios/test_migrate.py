@@ -157,6 +157,31 @@ def test_a_role_that_does_not_exist_is_named(world):
     assert "role_missing" in said and 'CREATE ROLE "no such role"' in said
 
 
+def test_rights_that_were_given_are_taken_back_and_no_others(world):
+    given = {"relay_role": "plain_relay", "app_role": "plain_writer", "tables": "app.outbox, apart.outbox"}
+
+    def rights(role):
+        return {row[0] for row in world.sql("SELECT pg_describe_object(classid, objid, objsubid) FROM pg_shdepend WHERE refobjid = %s::regrole", (role,))}
+
+    migrate(world, "apply", "--outbox", "app.outbox", "--with", "store,outbox,messages")
+    world.sql("""CREATE ROLE plain_relay; CREATE ROLE plain_writer; CREATE SCHEMA apart; CREATE TABLE apart.outbox (id int);
+      CREATE TABLE app.other (id int); GRANT SELECT (id) ON app.other TO plain_relay""")
+    try:
+        psql(world, file=SQL / "roles.sql", **given)
+        assert {"schema app", "schema apart", "table app.outbox", "sequence app.outbox_relay_id_seq"} < rights("plain_relay")
+        psql(world, file=SQL / "roles.down.sql", **given)
+        assert rights("plain_relay") == {"schema app", "column id of table app.other"}, "a right on something else needs the schema"
+        assert not rights("plain_writer")
+        world.sql("REVOKE SELECT (id) ON app.other FROM plain_relay")
+        psql(world, file=SQL / "roles.down.sql", **given)
+        assert not rights("plain_relay")
+        world.sql("ALTER SCHEMA apart OWNER TO plain_relay; ALTER TABLE app.outbox OWNER TO plain_relay")
+        psql(world, file=SQL / "roles.down.sql", **given)
+        assert world.value("SELECT has_schema_privilege('plain_relay', 'apart', 'USAGE') AND has_table_privilege('plain_relay', 'app.outbox', 'SELECT')")
+    finally:
+        world.sql("DROP OWNED BY plain_relay, plain_writer CASCADE; DROP ROLE plain_relay, plain_writer")
+
+
 def test_a_killed_migration_leaves_nothing_half_done_and_can_be_run_again(world):
     """The process dies while it waits for a table, with the migrations before that done."""
     blocker = world.postgres.connect(world.name)
