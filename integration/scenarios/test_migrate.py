@@ -1,5 +1,6 @@
 """sql/ and `migrate`: what the migrations make, that they do no harm while they run, and that they can be taken back."""
 
+import json
 import subprocess
 import threading
 import time
@@ -110,12 +111,18 @@ def test_status_names_each_difference(world):
                   "column outbox.mine is not from these migrations", "function purge(", "table dead_letter is missing"):
         assert words in said, said
     assert "progress" not in said
+    told = json.loads(migrate(world, "status", "--with", "messages", "-o", "json", expect=78))
+    assert told["missing"] == ["outbox_relay_messages"] and told["database"].endswith(world.name), told
+    assert all(f"differs   {difference}" in said for difference in told["differences"]), said
+    assert len(told["differences"]) == said.count("differs   ") and len(told["applied"]) == said.count("applied   ") == 4
 
 
 def test_status_knows_what_other_tools_made(world):
     assert "nothing of it is there" in migrate(world, "status")
     psql(world, file=SQL / "outbox.sql")
     assert "there     outbox_relay_outbox  (not by migrate apply)" in migrate(world, "status")
+    told = json.loads(migrate(world, "status", "-o", "json"))
+    assert (told["applied"], told["there"], told["missing"], told["differences"]) == ([], ["outbox_relay_outbox"], [], [])
 
 
 def test_down_asks_before_events_are_lost(world):

@@ -152,7 +152,8 @@ class Parser {
         ->type_name("NUMBER");
     print->add_flag("--down", options.down, "For psql on standard output: what takes it back");
     with_config(with_parts(command(*migrate, "apply", "Make it, and note that", Command::migrate_apply)));
-    with_config(with_parts(command(*migrate, "status", "What is there, and what differs", Command::migrate_status)));
+    auto* status = command(*migrate, "status", "What is there, and what differs", Command::migrate_status);
+    with_output(with_config(with_parts(status)));
     auto* down =
         with_confirm(with_config(command(*migrate, "down", "Take back the newest one (asks)", Command::migrate_down)));
     down->add_flag("--all", options.all, "Everything that apply did");

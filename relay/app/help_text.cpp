@@ -75,7 +75,8 @@ show       the configuration in effect after merging, with defaults; secrets as 
 const char* const kMigrateFooter =
     R"(print   the SQL that the database needs, as files of the migration tool in use; asks nobody
 apply   the same for those who use no tool: executes it, and notes it in outbox_relay.migration
-status  what is there, and every difference from what this program would make; changes nothing
+status  what is there, and every difference from what this program would make; changes nothing. Exits with 0 when all is
+        as it should be, otherwise with 78; `-o json` says the same to programs
 down    takes back what apply did, newest first; asks when data would be lost
 
 The parts (--with): outbox is the table outbox_relay.outbox with purge() and emit(); capture makes the changes of the
@@ -86,6 +87,7 @@ Examples:
   outbox-relay migrate print --for flyway --out db/migration --with outbox,publication
   outbox-relay migrate print --capture 'public.orders {"aggregate_type": "order"}' --into messages | psql "$DATABASE_URL"
   outbox-relay migrate apply -c outbox-relay.yaml --capture public.orders
+  outbox-relay migrate status -c outbox-relay.yaml -o json
   outbox-relay migrate down -c outbox-relay.yaml --through outbox_relay_outbox)";
 
 }  // namespace relay::app::help

@@ -5,7 +5,7 @@
 
 #include "relay/app/admin.h"
 #include "relay/app/commands.h"
-#include "relay/migrate/journal.h"
+#include "relay/app/migrate_status.h"
 
 namespace relay::app {
 namespace {
@@ -45,30 +45,33 @@ bool asked_for_parts(const migrate::Request& request) {
          !request.published.empty() || !request.relay_role.empty() || !request.app_role.empty();
 }
 
+bool is_noted(const std::vector<migrate::Applied>& noted, const std::string& name) {
+  return std::any_of(noted.begin(), noted.end(), [&](const auto& a) { return a.name == name; });
+}
+
+// What is asked for and neither noted nor there.
+Result<std::vector<std::string>> missing(const migrate::Request& request, const MigrateStatus& found) {
+  std::vector<std::string> out;
+  if (!asked_for_parts(request)) return out;
+  RELAY_ASSIGN(const auto wanted, migrate::plan(request));
+  const auto& there = found.there;
+  for (const auto& m : wanted)
+    if (!is_noted(found.applied, m.name) && std::find(there.begin(), there.end(), m.name) == there.end())
+      out.push_back(m.name);
+  return out;
+}
+
 Result<ExitCode> status(const Session& session, migrate::Database& database) {
-  RELAY_ASSIGN(const auto noted, migrate::applied(database));
-  RELAY_ASSIGN(const auto there, migrate::present(database));
+  MigrateStatus found;
+  found.target = database.target();
+  RELAY_ASSIGN(found.applied, migrate::applied(database));
+  RELAY_ASSIGN(found.there, migrate::present(database));
+  std::erase_if(found.there, [&](const auto& name) { return is_noted(found.applied, name); });
   RELAY_ASSIGN(const auto parts, own_parts());
-  RELAY_ASSIGN(const auto differences, migrate::drift(database, parts));
-  session.out << "schema outbox_relay in " << database.target() << "\n";
-  const auto is_noted = [&](const std::string& name) {
-    return std::any_of(noted.begin(), noted.end(), [&](const auto& a) { return a.name == name; });
-  };
-  for (const auto& a : noted) session.out << "  applied   " << a.name << "  " << a.applied_at << "\n";
-  for (const auto& name : there)
-    if (!is_noted(name)) session.out << "  there     " << name << "  (not by migrate apply)\n";
-  bool complete = true;
-  if (asked_for_parts(session.invocation.migrate.request)) {
-    RELAY_ASSIGN(const auto wanted, migrate::plan(session.invocation.migrate.request));
-    for (const auto& m : wanted) {
-      if (is_noted(m.name) || std::find(there.begin(), there.end(), m.name) != there.end()) continue;
-      session.out << "  missing   " << m.name << "\n";
-      complete = false;
-    }
-  }
-  for (const auto& difference : differences) session.out << "  differs   " << difference << "\n";
-  if (noted.empty() && there.empty()) session.out << "  nothing of it is there\n";
-  return complete && differences.empty() ? ExitCode::ok : ExitCode::configuration;
+  RELAY_ASSIGN(found.differences, migrate::drift(database, parts));
+  RELAY_ASSIGN(found.missing, missing(session.invocation.migrate.request, found));
+  session.out << (session.invocation.json ? migrate_status_json(found) : migrate_status_text(found));
+  return found.as_it_should_be() ? ExitCode::ok : ExitCode::configuration;
 }
 
 // The migrations to be taken back, newest first; empty when the one named is not there.

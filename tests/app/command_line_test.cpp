@@ -56,6 +56,7 @@ TEST_CASE("log options, output, time-out and confirmation are read") {
   CHECK(i.timeout == Millis{600'000});
   CHECK(parsed({"doctor", "-c", "a", "-o", "json"}).json);
   CHECK_FALSE(parsed({"doctor", "-c", "a"}).json);
+  CHECK(parsed({"migrate", "status", "-c", "a", "-o", "json"}).json);
   CHECK(parsed({"slot", "drop", "-c", "a", "--confirm", "orders"}).confirm == "orders");
   CHECK(parsed({"config", "show", "-c", "a", "--origins"}).origins);
 }

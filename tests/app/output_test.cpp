@@ -1,9 +1,10 @@
-// Findings and progress as text and JSON.
+// Findings, progress and migrations as text and JSON.
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>
 
 #include "relay/app/findings.h"
+#include "relay/app/migrate_status.h"
 #include "relay/app/progress_text.h"
 
 using namespace relay;
@@ -66,4 +67,32 @@ TEST_CASE("progress is shown in words and as the JSON that is stored") {
   CHECK(json["pipelines"][0]["progress"]["sequence"] == 1'234);
   CHECK(json["pipelines"][1]["progress"].is_null());
   CHECK(short_progress(progress) == "16/B374D848, sequence 1234");
+}
+
+TEST_CASE("the state of the migrations is shown in lines and as JSON that holds the same") {
+  const MigrateStatus status{"db:5432/shop",
+                             {{"outbox_relay_store", "2026-01-02 03:04:05Z", "UP", "DOWN", ""}},
+                             {"outbox_relay_outbox"},
+                             {"outbox_relay_messages"},
+                             {"column outbox.\"x\" is missing"}};
+  CHECK_FALSE(status.as_it_should_be());
+  CHECK(migrate_status_text(status) ==
+        "schema outbox_relay in db:5432/shop\n"
+        "  applied   outbox_relay_store  2026-01-02 03:04:05Z\n"
+        "  there     outbox_relay_outbox  (not by migrate apply)\n"
+        "  missing   outbox_relay_messages\n"
+        "  differs   column outbox.\"x\" is missing\n");
+  CHECK(migrate_status_json(status) ==
+        R"({"database":"db:5432/shop","applied":[{"name":"outbox_relay_store","applied_at":"2026-01-02 03:04:05Z"}],)"
+        R"("there":["outbox_relay_outbox"],"missing":["outbox_relay_messages"],)"
+        R"("differences":["column outbox.\"x\" is missing"]})"
+        "\n");
+}
+
+TEST_CASE("where nothing was migrated there are no lines but one, and empty lists") {
+  const MigrateStatus status{"db/shop", {}, {}, {}, {}};
+  CHECK(status.as_it_should_be());
+  CHECK(migrate_status_text(status) == "schema outbox_relay in db/shop\n  nothing of it is there\n");
+  const auto json = Json::parse(migrate_status_json(status));
+  for (const auto* list : {"applied", "there", "missing", "differences"}) CHECK(json[list] == Json::array());
 }
