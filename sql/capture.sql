@@ -422,11 +422,12 @@ BEGIN
     END;
     FOR problem IN
       SELECT CASE WHEN t.tgname IS NULL THEN format('the trigger outbox_relay_%s is missing', w.operation)
-                  WHEN t.tgenabled = 'D' THEN format('the trigger outbox_relay_%s is disabled', w.operation) END
+                  WHEN t.tgenabled = 'D' THEN format('the trigger outbox_relay_%s is disabled', w.operation)
+                  ELSE format('the trigger outbox_relay_%s fires only for what replication applies', w.operation) END
       FROM outbox_relay.capture_triggers(c.relation, made, c.function_name) w
         LEFT JOIN pg_trigger t ON t.tgrelid = c.relation AND t.tgname = 'outbox_relay_' || w.operation
           AND (t.tgoldtable IS NOT NULL) = (w.statement LIKE '%OLD TABLE AS%')
-      WHERE t.tgname IS NULL OR t.tgenabled = 'D'
+      WHERE t.tgname IS NULL OR t.tgenabled IN ('D', 'R')
     LOOP
       RETURN NEXT;
     END LOOP;

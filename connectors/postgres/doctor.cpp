@@ -4,6 +4,7 @@
 #include "connectors/postgres/replication_session.h"
 #include "connectors/postgres/server_questions.h"
 #include "connectors/postgres/server_questions_checks.h"
+#include "connectors/postgres/trigger_checks.h"
 
 namespace relay::connectors::postgres {
 
@@ -48,6 +49,8 @@ class Examination {
     RELAY_TRY(ask_tables());
     RELAY_TRY(ask_publication());
     RELAY_TRY(ask_slot());
+    RELAY_ASSIGN(auto silent, examine_triggers(sql_, config_));
+    add(std::move(silent));
     return ask_store();
   }
 

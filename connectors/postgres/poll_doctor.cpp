@@ -4,6 +4,7 @@
 
 #include "connectors/postgres/doctor_checks.h"
 #include "connectors/postgres/poll_checks.h"
+#include "connectors/postgres/trigger_checks.h"
 
 namespace relay::connectors::postgres {
 namespace {
@@ -42,6 +43,8 @@ class PollExamination {
     RELAY_ASSIGN(const auto holders, holding_transactions(sql_, kOpenForLong));
     add(holder_findings(holders));
     RELAY_TRY(ask_table(server));
+    RELAY_ASSIGN(auto silent, examine_triggers(sql_, config_.common));
+    add(std::move(silent));
     RELAY_ASSIGN(const auto store, store_facts(sql_));
     add(store_findings(store, server.role, config_.common.create_tables, needs_store_tables_));
     return {};

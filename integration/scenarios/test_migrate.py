@@ -97,7 +97,7 @@ def test_print_writes_nothing_over(tmp_path):
 
 def test_status_names_each_difference(world):
     migrate(world, "apply", "--with", "store", "--capture", "app.orders")
-    world.sql("ALTER TABLE app.orders DISABLE TRIGGER outbox_relay_insert")
+    world.sql("ALTER TABLE app.orders DISABLE TRIGGER outbox_relay_insert, ENABLE REPLICA TRIGGER outbox_relay_update")
     world.sql("DROP TRIGGER outbox_relay_delete ON app.orders")
     world.sql("ALTER TABLE outbox_relay.reader ALTER acknowledged DROP NOT NULL")
     world.sql("ALTER TABLE outbox_relay.outbox ADD COLUMN mine int")
@@ -107,6 +107,7 @@ def test_status_names_each_difference(world):
     said = migrate(world, "status", "--with", "messages", expect=78)
     assert schema_of(world) == before, "status changed something"
     for words in ("missing   outbox_relay_messages", "captured table app.orders: the trigger outbox_relay_insert is disabled",
+                  "captured table app.orders: the trigger outbox_relay_update fires only for what replication applies",
                   "captured table app.orders: the trigger outbox_relay_delete is missing", "column reader.acknowledged is \"bigint\"",
                   "column outbox.mine is not from these migrations", "function purge(", "table dead_letter is missing"):
         assert words in said, said

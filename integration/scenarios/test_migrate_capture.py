@@ -6,6 +6,7 @@ import psycopg2
 import pytest
 from rig import processes
 from rig.migrations import SQL, migrate, psql
+from rig.relay import ask
 from rig.world import run_pgbench
 
 FORMS = ["outbox", "messages"]
@@ -254,6 +255,39 @@ def test_messages_are_refused_before_postgres_14(make_world, own_postgres):
     capture(old, "app.t", "outbox")
     old.sql("INSERT INTO app.t VALUES (1, 1); UPDATE app.t SET v = 2; DELETE FROM app.t")
     assert [e[2] for e in events(old, "outbox")] == ["created", "updated", "deleted"]
+
+
+OWN_OUTBOX = {"outbox": {"tables": ["outbox_relay.outbox"]}}
+
+
+@pytest.mark.parametrize("into, source", [
+    ("outbox", OWN_OUTBOX), ("outbox", {**OWN_OUTBOX, "type": "poll", "create": None}),
+    ("messages", {"outbox": None, "snapshot": None, "messages": {"prefix": "out'box"}}),
+], ids=["slot", "poll", "messages"])
+def test_doctor_warns_of_triggers_that_do_not_fire_with_the_statements_that_enable_them(world, into, source):
+    config = world.config(pipeline={"source": source, "sink": {
+        "type": "file", "path": str(world.directory / "events"), "bootstrap_servers": None, "topic": None, "create_topics": None}})
+
+    def warnings():
+        _, out, err = ask("doctor", "-c", config, "-o", "json")
+        (pipeline,) = json.loads(out)["pipelines"]
+        return [finding for finding in pipeline["findings"] if finding["code"] == "capture_trigger_disabled"]
+
+    others = "messages" if into == "outbox" else "outbox"  # which this pipeline does not read
+    tables = ['app."Or""ders"', "app.others", "app.elsewhere"]
+    for table, form, options in zip(tables, (into, others, "messages"), ({"prefix": "out'box"}, {}, {"prefix": "another"}), strict=True):
+        world.sql(f"CREATE TABLE {table} (id int PRIMARY KEY)")
+        capture(world, table, form, **options)
+    assert not warnings()
+    for table in tables:
+        world.sql(f"ALTER TABLE {table} DISABLE TRIGGER outbox_relay_insert, ENABLE REPLICA TRIGGER outbox_relay_update")
+    found = warnings()
+    assert [(finding["severity"], finding["subject"], finding["fix"]) for finding in found] == [
+        ("warning", 'table app.Or"ders', f'ALTER TABLE "app"."Or""ders" ENABLE TRIGGER "outbox_relay_{operation}";')
+        for operation in ("insert", "update")]
+    for finding in found:
+        world.sql(finding["fix"])
+    assert not warnings()
 
 
 def test_what_is_left_of_a_dropped_table_is_cleared_away(world):

@@ -1,5 +1,6 @@
 #include "connectors/postgres/doctor_checks.h"
 #include "connectors/postgres/server_questions_sql.h"
+#include "connectors/postgres/trigger_checks.h"
 #include "tests/postgres/sql_facts.h"
 
 using namespace relay;
@@ -208,4 +209,28 @@ TEST_CASE("a setting is changed in the way of whoever runs the server") {
   CHECK(setting_fix(server, "a", "1", false).find("--database-flags=a=1") != std::string::npos);
   server.vendor = Vendor::azure;
   CHECK(setting_fix(server, "a", "1", true).find("--name a --value 1   # then: az postgres flexible-server restart") != std::string::npos);
+}
+
+TEST_CASE("a capture trigger that does not fire is a warning with the statement that enables it") {
+  auto config = sql_config();
+  config.outbox_tables = {"outbox_relay.*"};
+  const auto findings = trigger_findings(config, {{"app", "Or\"ders", "outbox_relay_insert", false, true, false},
+                                                  {"app", "items", "outbox_relay_update", true, true, false}});
+  REQUIRE(findings.size() == 2);
+  CHECK(findings[0].severity == Severity::warning);
+  CHECK(findings[0].code == "capture_trigger_disabled");
+  CHECK(findings[0].subject == "table app.Or\"ders");
+  CHECK(findings[0].message.find("\"outbox_relay_insert\" on app.Or\"ders is disabled") != std::string::npos);
+  CHECK(findings[0].fix == "ALTER TABLE \"app\".\"Or\"\"ders\" ENABLE TRIGGER \"outbox_relay_insert\";");
+  CHECK(findings[1].message.find("ENABLE REPLICA") != std::string::npos);
+}
+
+TEST_CASE("a disabled capture trigger is no matter of a pipeline that would not deliver its events") {
+  const std::vector<SilentTrigger> triggers{{"app", "orders", "outbox_relay_insert", false, true, false},
+                                            {"app", "items", "outbox_relay_insert", false, false, true}};
+  auto config = sql_config();
+  CHECK(trigger_findings(config, triggers).empty());  // public.outbox
+  config.messages = MessageSource{"outbox", false};
+  REQUIRE(trigger_findings(config, triggers).size() == 1);
+  CHECK(trigger_findings(config, triggers).front().subject == "table app.items");
 }
