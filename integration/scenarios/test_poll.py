@@ -88,9 +88,17 @@ def wait_until_acknowledged(world, timeout=30):
 
 
 @pytest.fixture
-def own(make_world, postgres, kafka):
-    """A world with our outbox table."""
-    return polled(make_world(postgres, kafka, outbox=OWN, publication=None))
+def make_own(make_world, kafka):
+    """Makes worlds with our outbox table."""
+    def make(server, source=None, kafka=kafka):
+        return polled(make_world(server, kafka, outbox=OWN, publication=None), source)
+
+    return make
+
+
+@pytest.fixture
+def own(make_own, postgres):
+    return make_own(postgres)
 
 
 @pytest.fixture
@@ -226,9 +234,9 @@ def transactions_used(postgres):
     return int(postgres.query("SELECT pg_snapshot_xmax(pg_current_snapshot())")[0][0])
 
 
-def test_an_idle_database_loses_no_transaction_id_and_sees_few_statements(own_postgres, make_world, kafka):
+def test_an_idle_database_loses_no_transaction_id_and_sees_few_statements(own_postgres, make_own):
     postgres = own_postgres("autovacuum=off")
-    world = polled(make_world(postgres, kafka, outbox=OWN, publication=None), {"poll": {"max": "1s"}})
+    world = make_own(postgres, {"poll": {"max": "1s"}})
     relay = world.start()
     world.emit(3)
     world.check()
@@ -261,8 +269,8 @@ def test_an_open_transaction_anywhere_holds_rows_back_and_is_named(own, postgres
     assert relay.stop() == 0
 
 
-def test_a_prepared_transaction_holds_rows_back_and_is_named(own_postgres, make_world, kafka):
-    world = polled(make_world(own_postgres("max_prepared_transactions=5"), kafka, outbox=OWN, publication=None))
+def test_a_prepared_transaction_holds_rows_back_and_is_named(own_postgres, make_own):
+    world = make_own(own_postgres("max_prepared_transactions=5"))
     relay = world.start()
     world.sql("BEGIN; SELECT emit(1, 2); PREPARE TRANSACTION 'left behind'")
     world.emit(3, first=10)
@@ -342,9 +350,9 @@ def test_losing_the_connection_of_the_lock_is_losing_the_lock(own):
     assert relay.stop() == 0
 
 
-def test_the_database_is_restarted_and_crashes_under_load(own_postgres, make_world, kafka):
+def test_the_database_is_restarted_and_crashes_under_load(own_postgres, make_own):
     postgres = own_postgres()
-    world = polled(make_world(postgres, kafka, outbox=OWN, publication=None))
+    world = make_own(postgres)
     relay = world.start(world.config(pipeline=SMALL_BATCHES))
     world.load(rate=0, sessions=8, script=RACES)
     for mode in ("fast", "immediate", "immediate"):
@@ -358,9 +366,9 @@ def test_the_database_is_restarted_and_crashes_under_load(own_postgres, make_wor
     assert relay.stop() == 0
 
 
-def test_the_broker_is_away_and_comes_back(make_world, postgres, own_kafka):
+def test_the_broker_is_away_and_comes_back(make_own, postgres, own_kafka):
     kafka = own_kafka()
-    world = polled(make_world(postgres, kafka, outbox=OWN, publication=None))
+    world = make_own(postgres, kafka=kafka)
     relay = world.start()
     world.emit(5)
     world.check()
@@ -404,8 +412,8 @@ def test_a_drain_that_is_held_back_says_by_whom(own, postgres):
     own.check()
 
 
-def test_the_file_sink_gets_each_row_once_and_keeps_its_own_place(make_world, postgres, tmp_path):
-    world = polled(make_world(postgres, None, outbox=OWN, publication=None))
+def test_the_file_sink_gets_each_row_once_and_keeps_its_own_place(make_own, postgres, tmp_path):
+    world = make_own(postgres, kafka=None)
     path = tmp_path / "events.jsonl"
     config = world.config(pipeline={"sink": {"type": "file", "path": str(path), "bootstrap_servers": None, "topic": None,
                                              "create_topics": None}})
@@ -418,8 +426,8 @@ def test_the_file_sink_gets_each_row_once_and_keeps_its_own_place(make_world, po
     assert all(line["commit_lsn"] is None for line in lines)
 
 
-def test_stdout_prints_each_row_and_keeps_its_place_in_the_database(make_world, postgres):
-    world = polled(make_world(postgres, None, outbox=OWN, publication=None), {"create": ["tables"]})
+def test_stdout_prints_each_row_and_keeps_its_place_in_the_database(make_own, postgres):
+    world = make_own(postgres, {"create": ["tables"]}, kafka=None)
     world.sql(f"GRANT CREATE ON DATABASE {world.name} TO {ROLE}; ALTER SCHEMA outbox_relay OWNER TO {ROLE}")
     config = world.config(pipeline={"sink": {"type": "stdout", "bootstrap_servers": None, "topic": None, "create_topics": None}})
     world.emit(5)
@@ -513,9 +521,9 @@ def test_a_sequence_that_is_set_back_while_running_is_refused(own):
     assert relay.wait(20) == 78 and relay.says("ids_behind_progress"), relay.tail()
 
 
-def test_another_timeline_is_refused_and_adopting_it_goes_on_behind_what_is_acknowledged_there(own_postgres, make_world, kafka):
+def test_another_timeline_is_refused_and_adopting_it_goes_on_behind_what_is_acknowledged_there(own_postgres, make_own):
     postgres = own_postgres()
-    world = polled(make_world(postgres, kafka, outbox=OWN, publication=None))
+    world = make_own(postgres)
     world.emit(3)
     world.drain()
     postgres.stop("fast")
@@ -529,9 +537,9 @@ def test_another_timeline_is_refused_and_adopting_it_goes_on_behind_what_is_ackn
     world.check()
 
 
-def test_a_server_in_recovery_is_waited_for_until_it_is_the_primary(own_postgres, make_world, kafka):
+def test_a_server_in_recovery_is_waited_for_until_it_is_the_primary(own_postgres, make_own):
     postgres = own_postgres()
-    world = polled(make_world(postgres, kafka, outbox=OWN, publication=None))
+    world = make_own(postgres)
     world.emit(3)
     postgres.stop("fast")
     (postgres.data / "standby.signal").touch()
@@ -600,9 +608,9 @@ def test_neither_wal_level_logical_nor_replication_is_needed(own_postgres, make_
     world.check()
 
 
-def test_a_frozen_database_does_not_keep_the_relay_from_stopping(own_postgres, make_world, kafka):
+def test_a_frozen_database_does_not_keep_the_relay_from_stopping(own_postgres, make_own):
     postgres = own_postgres()
-    world = polled(make_world(postgres, kafka, outbox=OWN, publication=None))
+    world = make_own(postgres)
     relay = world.start()
     world.emit(3)
     world.check()
@@ -613,8 +621,8 @@ def test_a_frozen_database_does_not_keep_the_relay_from_stopping(own_postgres, m
 
 @pytest.mark.long
 @pytest.mark.parametrize("major", [13, 14, 16, 17, 18])
-def test_every_major_version_is_polled(own_postgres, make_world, kafka, seed, major):
-    world = polled(make_world(own_postgres(major=major), kafka, outbox=OWN, publication=None))
+def test_every_major_version_is_polled(own_postgres, make_own, seed, major):
+    world = make_own(own_postgres(major=major))
     storm_over_races(world, seed, 4, limit=15, sessions=8)
 
 
