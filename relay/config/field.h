@@ -46,6 +46,8 @@ struct FieldSpec {
   std::string key_pattern;                // map: the same for keys
   std::string key_help;
   std::string shorthand;                  // object: a plain scalar stands for {<shorthand>: scalar}
+  bool one_is_enough = false;             // list: a plain scalar stands for a list of it
+  std::optional<std::string> null_text;   // YAML's null (also an empty value) stands for this text
   std::shared_ptr<FieldSpec> element;     // list, map
   std::vector<FieldSpec> fields;          // object
   std::vector<Variant> variants;          // variant
@@ -69,6 +71,8 @@ struct FieldSpec {
     return std::move(*this);
   }
   FieldSpec&& short_for(std::string field) && { shorthand = std::move(field); return std::move(*this); }
+  FieldSpec&& or_one() && { one_is_enough = true; return std::move(*this); }
+  FieldSpec&& null_means(std::string text) && { null_text = std::move(text); return std::move(*this); }
   FieldSpec&& checked(std::function<std::optional<std::string>(const std::string&)> f) && {
     check = std::move(f);
     return std::move(*this);

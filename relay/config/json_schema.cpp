@@ -82,6 +82,8 @@ Json bare_schema(const FieldSpec& spec) {
     case FieldType::path:
       return any_scalar();
     case FieldType::list:
+      if (spec.one_is_enough)
+        return {{"anyOf", Json::array({schema_of(*spec.element), {{"type", "array"}, {"items", schema_of(*spec.element)}}})}};
       return {{"type", "array"}, {"items", schema_of(*spec.element)}};
     case FieldType::map: {
       Json out{{"type", "object"}, {"additionalProperties", schema_of(*spec.element)}};
@@ -118,6 +120,7 @@ Json json_of(const Node& node) {
 
 Json schema_of(const FieldSpec& spec) {
   Json out = bare_schema(spec);
+  if (spec.null_text) out = {{"anyOf", Json::array({std::move(out), {{"type", "null"}}})}};
   if (!spec.description.empty()) out["description"] = spec.description;
   NodePool pool;
   Diagnostics ignored;

@@ -74,7 +74,7 @@ std::string type_of(const FieldSpec& spec) {
     case FieldType::path:
       return "file";
     case FieldType::list:
-      return "list of " + type_of(*spec.element);
+      return (spec.one_is_enough ? type_of(*spec.element) + ", or a list of " : "list of ") + type_of(*spec.element);
     case FieldType::map:
       return spec.element->fields.empty() ? "map of " + type_of(*spec.element) : "map";
     case FieldType::object: {

@@ -65,6 +65,10 @@ class Validator {
 
   Value check(const Node& node, const FieldSpec& spec, const std::string& path, bool written) {
     if (node.kind == Node::Kind::broken) return {};
+    if (node.kind == Node::Kind::null && spec.null_text) {
+      const Node named{Node::Kind::scalar, node.mark, *spec.null_text, true, {}, {}};
+      return check(named, spec, path, written);
+    }
     if (node.kind == Node::Kind::null) {
       const auto example = spec.example.empty() || spec.type == FieldType::map ? "" : ": " + spec.example;
       return wrong(node.mark, path, "has no value", "write one, or remove the line" + example);
@@ -112,6 +116,11 @@ class Validator {
   }
 
   Value list(const Node& node, const FieldSpec& spec, const std::string& path, bool written) {
+    if (node.kind == Node::Kind::scalar && spec.one_is_enough) {
+      Value::List one;
+      one.push_back(check(node, *spec.element, path, written));
+      return Value(std::move(one), mark_of(node, written), written);
+    }
     if (node.kind != Node::Kind::list)
       return wrong_type(node, spec, path,
                         node.kind != Node::Kind::scalar || holds_secret(spec) ? "write a list: [...]"

@@ -157,6 +157,25 @@ TEST_CASE("a list must be written as a list") {
             "expected a list, got the text \"public.outbox\"\n  hint: write a list: [public.outbox]"));
 }
 
+TEST_CASE("one value may stand for a list of it, and null for a text, where the field says so") {
+  const auto spec = object("", "",
+                           {list("names", "Several.", text("", "One.")).or_one(),
+                            object("rule", "What to do.", {text("action", "Which.").one_of({"keep", "null"}).null_means("null")})
+                                .short_for("action")
+                                .null_means("null")});
+  const auto load = [&](const std::string& yaml) { return load_texts({{"a.yaml", yaml}}, spec, environment()); };
+  for (const char* yaml : {"names: a\n", "names: [a]\n"}) {
+    const auto loaded = load(yaml);
+    REQUIRE_MESSAGE(loaded.diagnostics.empty(), said(loaded));
+    REQUIRE(loaded.root["names"].items().size() == 1);
+    CHECK(loaded.root["names"].items()[0].as_string() == "a");
+  }
+  for (const char* yaml : {"rule: null\n", "rule:\n", "rule: \"null\"\n", "rule: {action: null}\n"})
+    CHECK(load(yaml).root["rule"]["action"].as_string() == "null");
+  CHECK(said(load("names: {a: b}\n")).find("expected a list") != std::string::npos);
+  CHECK(json_schema(spec).find("\"null\"") != std::string::npos);
+}
+
 TEST_CASE("the path of a file is relative to the configuration file that names it") {
   const auto loaded =
       load_texts({{"/etc/outbox-relay/relay.yaml", around(kSource + "    policy: policies/../partner.yaml\n")}},
