@@ -106,7 +106,7 @@ Result<void> fill_with_lines(const Batch& batch, std::size_t& next, std::size_t 
   const auto& events = batch.events();
   for (; next < events.size() && out.size() < enough; ++next) {
     const auto& event = events[next];
-    if (event.disposition == Disposition::parked) continue;
+    if (event.left_out()) continue;
     // Configuration checks exclude it; were it left out here, the batch would be acknowledged without it.
     if (event.disposition != Disposition::deliver)
       return fail(

@@ -13,7 +13,7 @@ namespace relay::connectors::file {
 void append_event_line(const Event& event, std::string& out);
 
 // Fills the empty `out` with the lines of the batch's events from `next` on, which it moves, until it holds `enough`
-// bytes or there are no more; parked events are left out. Fails with code dead_letter_unsupported for an event that is
+// bytes or there are no more; parked and blocked events are left out. Fails with code dead_letter_unsupported for an event that is
 // to go to a dead letter topic.
 Result<void> fill_with_lines(const Batch& batch, std::size_t& next, std::size_t enough, std::string& out);
 

@@ -24,7 +24,8 @@ void BatchRun::plan() {
 
 Topic* BatchRun::plan_event(const Event& event, std::size_t index) {
   switch (event.disposition) {
-    case Disposition::parked: return nullptr;
+    case Disposition::parked:
+    case Disposition::blocked: return nullptr;
     case Disposition::dead_letter: return &parts_.topics.named(config_.dead_letter_topic);
     case Disposition::reject:
     case Disposition::deliver: break;

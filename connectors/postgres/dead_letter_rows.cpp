@@ -50,7 +50,9 @@ void DeadLetterRows::put(std::size_t column, std::string_view text) {
   array += '"';
 }
 
-void DeadLetterRows::add(const Event& event) {
+// The event as it was in the database, from which it never leaves here; what became of it, as it is now.
+void DeadLetterRows::add(const Event& rejected) {
+  const Event& event = rejected.unscrubbed != nullptr ? *rejected.unscrubbed : rejected;
   std::size_t column = 0;
   const auto next = [&](std::string_view text) { put(column++, text); };
   next(to_string(event.commit_lsn));
@@ -66,8 +68,8 @@ void DeadLetterRows::add(const Event& event) {
   next(event.source_table);
   next(event.from_snapshot ? "t" : "f");
   next(event.commit_time_us == 0 ? std::string_view{} : std::to_string(event.commit_time_us));
-  next(event.reject_code);
-  next(event.reject_reason);
+  next(rejected.reject_code);
+  next(rejected.reject_reason);
   ++count_;
 }
 

@@ -22,6 +22,7 @@ enum class Disposition : std::uint8_t {
   reject,       // can never be delivered: the pipeline decides before the batch reaches the sink
   dead_letter,  // the sink writes it to its dead letter topic, with the reason, inside the same transaction
   parked,       // already in the dead letter table, or delivered in an earlier attempt: the sink leaves it out
+  blocked,      // no block of the policy is for it: the sink leaves it out; it keeps its place in the sequence
 };
 
 struct Event {
@@ -43,7 +44,11 @@ struct Event {
   Disposition disposition = Disposition::deliver;
   std::string_view reject_code;     // stable snake_case
   std::string_view reject_reason;   // a sentence without any value of the event
+  // The event before a policy changed it, where that is wanted for the dead letter table. Nothing but that table, which
+  // is inside the database that the event came from, may ever see it.
+  const Event* unscrubbed = nullptr;
 
+  bool left_out() const { return disposition == Disposition::parked || disposition == Disposition::blocked; }
   bool is_tombstone() const { return payload.data() == nullptr; }
 };
 

@@ -60,6 +60,7 @@ struct PipelineStatus {
   Lsn drain_target;               // 0 unless draining
   std::string held_back;          // as in StepResult
   std::uint64_t events = 0;       // handed over by this process
+  std::uint64_t blocked = 0;      // read, and left out by the policy
   std::uint64_t bytes = 0;        // their payload bytes
   std::uint64_t batches = 0;      // handed over with at least one event
   std::uint64_t rejected = 0;     // dead letters written by this process

@@ -84,13 +84,22 @@ Result<void> PipelineLoop::take_delivery() {
     set_phase(PipelinePhase::streaming);
   }
   const std::lock_guard lock(status_mutex_);
-  status_.acknowledged = stored;
-  status_.events += batch->events().size();
-  status_.bytes += batch->bytes();
-  status_.batches += batch->events().empty() ? 0 : 1;
-  status_.rejected += outcome->dead_letters;
+  count_delivered(*batch, *outcome);
   status_.last_error.reset();
   return {};
+}
+
+// REQUIRES: status_mutex_ is held.
+void PipelineLoop::count_delivered(const Batch& batch, const SinkOutcome& outcome) {
+  const auto& events = batch.events();
+  const auto blocked = static_cast<std::uint64_t>(std::count_if(
+      events.begin(), events.end(), [](const Event& e) { return e.disposition == Disposition::blocked; }));
+  status_.acknowledged = batch.progress;
+  status_.events += events.size() - blocked;
+  status_.blocked += blocked;
+  status_.bytes += batch.bytes();
+  status_.batches += events.empty() ? 0 : 1;
+  status_.rejected += outcome.dead_letters;
 }
 
 // Each event has its place in the sequence before any transform sees it.
@@ -214,10 +223,7 @@ Millis PipelineLoop::quiesce(Millis wait) {
       source_.confirm(batch->progress.end_lsn);
       delivered_sequence_ = std::max(delivered_sequence_, batch->progress.sequence);
       const std::lock_guard lock(status_mutex_);
-      status_.acknowledged = batch->progress;
-      status_.events += batch->events().size();
-      status_.bytes += batch->bytes();
-      status_.rejected += outcome->dead_letters;
+      count_delivered(*batch, *outcome);
     } else if (outcome->error && batch) {
       unknown_outcome_ = outcome->outcome_unknown;
       // A rejected event under `halt` is found out by the batch that was under way; it must not be retried for ever.

@@ -63,6 +63,7 @@ class PipelineLoop {
   // The stream.
   Millis run(Millis wait);
   Result<void> take_delivery();
+  void count_delivered(const Batch& batch, const SinkOutcome& outcome);
   void process_appended(std::size_t first);
   bool may_hand_over(const StepResult& step) const;
   static Millis linger(const StepResult& step);

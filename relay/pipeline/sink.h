@@ -1,7 +1,7 @@
 // What a sink of events promises to the pipeline. A sink is driven by one thread; no call waits longer than it is told.
 //
 // A sink gets batches in order, one at a time, and ends each with exactly one Delivery. It never decides on retries,
-// never acknowledges what it was not asked to deliver, and every event of a batch that is neither parked nor rejected
+// never acknowledges what it was not asked to deliver, and every event of a batch that is neither left out nor rejected
 // is durable when it says so. Every sink passes tests/contract/sink_contract.h.
 #pragma once
 
@@ -74,7 +74,7 @@ class Sink {
   // Identity of the broker cluster, stored in the progress and compared at every start; empty when there is none.
   virtual std::string cluster_id() const = 0;
 
-  // Hands over a batch: all its events that are not parked, and batch.progress if stores_progress(). The batch stays
+  // Hands over a batch: all its events but those that are left_out(), and batch.progress if stores_progress(). The batch stays
   // untouched and alive until step() has returned its Delivery. May have no events: then only progress is stored.
   // Does not wait for the network.
   virtual void submit(const Batch& batch) = 0;

@@ -154,7 +154,8 @@ bool SinkWorker::on_rejected(const Delivery& delivery) {
   RELAY_ASSERT(!delivery.rejected.empty());
   auto& events = batch_->events();
   if (delivery.rest_durable)
-    for (auto& event : events) event.disposition = Disposition::parked;
+    for (auto& event : events)
+      if (!event.left_out()) event.disposition = Disposition::parked;
   for (const auto& r : delivery.rejected) {
     auto& event = events.at(r.index);
     if (event.disposition == Disposition::dead_letter)

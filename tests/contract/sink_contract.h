@@ -149,19 +149,20 @@ TEST_CASE_TEMPLATE_DEFINE("an empty batch stores its progress and delivers nothi
   check_stream(place, stream.sent());
 }
 
-TEST_CASE_TEMPLATE_DEFINE("parked events are left out, the others keep their order", Place, parked) {
+TEST_CASE_TEMPLATE_DEFINE("parked and blocked events are left out, the others keep their order", Place, parked) {
   Place place;
   auto sink = open_sink(place);
   Stream stream;
   auto& batch = stream.batch(9);
   for (std::size_t i : {std::size_t{0}, std::size_t{4}, std::size_t{8}})
-    batch.events()[i].disposition = Disposition::parked;
+    batch.events()[i].disposition = i == 4 ? Disposition::blocked : Disposition::parked;
   deliver(place, *sink, batch);
   check_stream(place, stream.sent_without({0, 4, 8}));
   check_stored(*sink, stream.progress());
 
   auto& all_parked = stream.batch(2);
-  for (auto& event : all_parked.events()) event.disposition = Disposition::parked;
+  all_parked.events()[0].disposition = Disposition::parked;
+  all_parked.events()[1].disposition = Disposition::blocked;
   deliver(place, *sink, all_parked);
   check_stream(place, stream.sent_without({0, 4, 8, 9, 10}));
   check_stored(*sink, stream.progress());

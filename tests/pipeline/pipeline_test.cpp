@@ -114,6 +114,31 @@ TEST_CASE("a rejected event is parked in the dead letter table before the rest i
   CHECK(pipeline->status().rejected == 1);
 }
 
+TEST_CASE("an event that a transform blocks does not reach the sink and keeps its place in the sequence") {
+  struct BlockOne final : Transform {
+    void apply(Batch& batch, std::size_t first) override {
+      for (auto i = first; i < batch.events().size(); ++i)
+        if (batch.events()[i].id == "secret") batch.events()[i].disposition = Disposition::blocked;
+    }
+  };
+  Fixture f;
+  auto o = f.options();
+  o.drain = true;
+  REQUIRE(drain(f, o).why == PipelineExit::Why::drained);
+  f.db.commit({{"e0", "k", true, false}, {"secret", "k", true, false}, {"e1", "k", true, false}});
+  PipelineParts parts;
+  parts.source = std::make_unique<SimSource>(f.db, f.next_id++, true);
+  parts.sink = std::make_unique<SimSink>(f.broker, f.random, f.faults);
+  parts.transforms.push_back(std::make_unique<BlockOne>());
+  Pipeline pipeline(o, std::move(parts), system_clock(), Logger{});
+  REQUIRE(pipeline.run({}).why == PipelineExit::Why::drained);
+  CHECK(f.delivered() == std::vector<std::string>{"i0", "i1", "e0", "e1"});
+  CHECK(f.broker.log.back().sequence == 5);
+  CHECK(f.broker.progress->sequence == 5);
+  CHECK(pipeline.status().events == 2);
+  CHECK(pipeline.status().blocked == 1);
+}
+
 TEST_CASE("a stop ends a running pipeline soon and gives the slot back") {
   Fixture f;
   std::stop_source stop;

@@ -223,7 +223,7 @@ void SimSink::submit(const Batch& batch) {
 
 void SimSink::apply() {
   for (const auto& e : batch_->events()) {
-    if (e.disposition == Disposition::parked) continue;
+    if (e.left_out()) continue;
     broker_.log.push_back({std::string(e.id), std::string(e.aggregate_id),
                            e.disposition == Disposition::dead_letter ? "dead_letters" : "events", e.sequence});
   }

@@ -47,6 +47,26 @@ TEST_CASE("dead letters become one array for each column, in the order of the st
   CHECK(rows.bytes() == 0);
 }
 
+TEST_CASE("an event that a policy changed is stored as it was before, with the reason that it has now") {
+  DeadLetterRows rows;
+  const auto original = event();
+  auto scrubbed = event();
+  scrubbed.payload = {};
+  scrubbed.id = "hashed";
+  scrubbed.aggregate_id = {};
+  scrubbed.reject_code = "policy_payload_not_json";
+  scrubbed.unscrubbed = &original;
+  rows.add(scrubbed);
+  rows.add(original);
+  const auto p = rows.take_parameters("orders");
+  for (const int column : {5, 7, 9, 10}) {
+    const auto& text = *p[static_cast<std::size_t>(column)];
+    const auto half = text.size() / 2;
+    CHECK(text.substr(1, half - 1) == text.substr(half + 1, half - 1));
+  }
+  CHECK(p[14]->find("policy_payload_not_json") != std::string::npos);
+}
+
 TEST_CASE("an absent value is NULL, an empty one and the word NULL are not") {
   DeadLetterRows rows;
   auto e = event();
