@@ -16,7 +16,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 packages_run=(
   g++ cmake ninja-build pkgconf
   libpqxx-dev libpq-dev librdkafka-dev libcurl4-openssl-dev libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev libexpected-dev
-  nlohmann-json3-dev libsimdjson-dev
+  nlohmann-json3-dev libsimdjson-dev libssl-dev libre2-dev
   postgresql-15 openjdk-17-jre-headless ca-certificates-java maven
 )
 packages_test=(doctest-dev ccache python3-pytest python3-pytest-xdist python3-pytest-timeout python3-psycopg2 python3-pip openssl xz-utils

@@ -103,7 +103,7 @@ say_step "Installing what is missing"
 groups=(run test)
 if wants fuzz; then groups+=(fuzz); fi
 bash "$here/install.sh" "${groups[@]}"
-export RELAY_SIM_SEED=${RELAY_SIM_SEED:-$seed}
+export RELAY_SIM_SEED=${RELAY_SIM_SEED:-$seed} RELAY_SEED=${RELAY_SEED:-$seed}
 
 if wants unit; then
   part "Unit and simulation tests, with the address and undefined-behaviour sanitizers"
