@@ -5,6 +5,9 @@
 
 #include "relay/base/backoff.h"
 #include "relay/pipeline/error_policy.h"
+#include "relay/policy/keys.h"
+#include "relay/policy/policy.h"
+#include "relay/policy/policy_transform.h"
 
 namespace relay::app {
 namespace {
@@ -122,10 +125,27 @@ BuildContext build_context(const Configuration& configuration, const PipelineCon
           !pipeline.sink->stores_progress};
 }
 
+namespace {
+
+// The keys are read here, so that a pipeline without them does not even ask its source.
+Result<std::unique_ptr<Transform>> build_policy(const Configuration& configuration, const PipelineConfig& pipeline,
+                                                const Logger& log) {
+  RELAY_ASSIGN(const auto keys, policy::load_keys(pipeline.policy->keys, configuration.environment));
+  policy::TransformOptions options;
+  options.keep_originals = on_reject(*pipeline.value) == OnReject::dead_letter_table;
+  return std::make_unique<policy::PolicyTransform>(policy::compile(*pipeline.policy, keys), options, log);
+}
+
+}  // namespace
+
 Result<PipelineParts> build_parts(const Configuration& configuration, const PipelineConfig& pipeline,
                                   const std::vector<Component>& catalog, const Logger& log) {
   const auto context = build_context(configuration, pipeline, log);
   PipelineParts parts;
+  if (pipeline.policy) {
+    RELAY_ASSIGN(auto transform, build_policy(configuration, pipeline, log));
+    parts.transforms.push_back(std::move(transform));
+  }
   RELAY_ASSIGN(parts.source, pipeline.source->build(context));
   RELAY_ASSIGN(parts.sink, pipeline.sink->build(context));
   if (!parts.sink->stores_progress()) {

@@ -59,10 +59,14 @@ void check_pipeline(const PipelineConfig& pipeline, Diagnostics& out) {
   const auto path = "pipelines." + pipeline.name;
   const auto& value = *pipeline.value;
   check_on_reject(value, path, out);
-  if (pipeline.sink->outside_boundary && value["policy"]["mode"].as_string() == "none")
+  const auto& policy = value["policy"];
+  if (policy["mode"].has_value() == policy["file"].has_value())
+    add(out, policy, path + ".policy", policy["mode"] ? "both none and a file" : "neither none nor a file",
+        "write policy: none, or policy: {file: FILE}");
+  if (pipeline.sink->outside_boundary && policy["mode"])
     add(out, value["policy"], path + ".policy",
         "the sink " + pipeline.sink->name + " is outside the boundary and would get every field of every row",
-        "name what may leave in a policy");
+        "name what may leave in a policy: policy: {file: FILE}");
   check_part(pipeline.source->validate, value["source"], value, path, out);
   check_part(pipeline.sink->validate, value["sink"], value, path, out);
 }
@@ -83,11 +87,29 @@ void check_slots(const std::vector<PipelineConfig>& pipelines, Diagnostics& out)
   }
 }
 
+// Several pipelines may have the same policy: its problems are told once.
+void load_policies(std::vector<PipelineConfig>& pipelines, const config::Environment& environment, Diagnostics& out,
+                   std::vector<std::string>& files) {
+  std::map<std::string, std::shared_ptr<const policy::PolicyText>> loaded;
+  for (auto& pipeline : pipelines) {
+    const auto& file = (*pipeline.value)["policy"]["file"];
+    if (!file) continue;
+    const auto [at, fresh] = loaded.emplace(file.as_string(), nullptr);
+    if (fresh) {
+      auto policy = policy::load_policy(file.as_string(), environment);
+      out.insert(out.end(), policy.diagnostics.begin(), policy.diagnostics.end());
+      files.push_back(file.as_string());
+      at->second = std::make_shared<const policy::PolicyText>(std::move(policy.policy));
+    }
+    pipeline.policy = at->second;
+  }
+}
+
 std::vector<PipelineConfig> pipelines_of(const Value& root, const std::vector<connectors::Component>& catalog) {
   std::vector<PipelineConfig> pipelines;
   for (const auto& [name, value] : root["pipelines"].entries())
     pipelines.push_back({name, &value, &source_spec(catalog, value["source"]["type"].as_string()),
-                         &sink_spec(catalog, value["sink"]["type"].as_string())});
+                         &sink_spec(catalog, value["sink"]["type"].as_string()), nullptr});
   return pipelines;
 }
 
@@ -96,8 +118,11 @@ std::vector<PipelineConfig> pipelines_of(const Value& root, const std::vector<co
 bool Configuration::has_errors() const { return any_error(diagnostics); }
 
 Configuration check_configuration(config::Loaded loaded, const std::vector<std::string>& files,
-                                  const std::vector<connectors::Component>& catalog) {
+                                  const std::vector<connectors::Component>& catalog,
+                                  const config::Environment& environment) {
   Configuration out;
+  out.environment = environment;
+  auto all_files = files;
   out.root = std::make_shared<const Value>(std::move(loaded.root));
   out.diagnostics = std::move(loaded.diagnostics);
   // The checks across parts rely on fields that are there and of their type.
@@ -106,14 +131,15 @@ Configuration check_configuration(config::Loaded loaded, const std::vector<std::
   check_database(out.database(), out.diagnostics);
   for (const auto& pipeline : out.pipelines) check_pipeline(pipeline, out.diagnostics);
   check_slots(out.pipelines, out.diagnostics);
-  config::sort_by_place(out.diagnostics, files);
+  load_policies(out.pipelines, environment, out.diagnostics, all_files);
+  config::sort_by_place(out.diagnostics, all_files);
   if (out.has_errors()) out.pipelines.clear();
   return out;
 }
 
 Configuration load_configuration(const std::vector<std::string>& files, const config::Environment& environment,
                                  const std::vector<connectors::Component>& catalog) {
-  return check_configuration(config::load(files, root_spec(catalog), environment), files, catalog);
+  return check_configuration(config::load(files, root_spec(catalog), environment), files, catalog, environment);
 }
 
 tl::expected<void, std::string> select_pipelines(Configuration& configuration, const std::vector<std::string>& names) {

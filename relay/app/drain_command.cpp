@@ -53,6 +53,7 @@ class DrainWatch {
          {"pipelines", static_cast<std::uint64_t>(reports.size())},
          {"events", totals.events},
          {"rejected", totals.rejected},
+         {"blocked", totals.blocked},
          {"seconds", rounded(seconds)},
          {"events_per_second", seconds > 0 ? std::round(static_cast<double>(totals.events) / seconds) : 0.0},
          {"exit_code", std::int64_t{to_int(code)}}});

@@ -28,6 +28,7 @@ DrainTotals totals_of(std::span<const PipelineReport> reports) {
     totals.events += status.events;
     totals.snapshot_rows += status.source.snapshot_rows;
     totals.rejected += status.rejected;
+    totals.blocked += status.blocked;
     if (report.exit) {
       ++totals.ended;
       continue;

@@ -15,6 +15,7 @@ struct DrainTotals {
   std::uint64_t events = 0;         // handed over by this process
   std::uint64_t snapshot_rows = 0;  // of them, rows that existed before the slot
   std::uint64_t rejected = 0;
+  std::uint64_t blocked = 0;
   std::optional<std::uint64_t> remaining_wal;  // bytes; nullopt until every pipeline knows its target
   std::uint64_t remaining_ids = 0;  // of pipelines that count row ids, which remaining_wal leaves out
   std::size_t ended = 0, pipelines = 0;

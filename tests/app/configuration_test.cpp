@@ -1,6 +1,10 @@
 #include "relay/app/configuration.h"
 
 #include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include "fake_connectors.h"
 #include "relay/app/build.h"
@@ -83,6 +87,28 @@ TEST_CASE("two pipelines cannot share a slot, written or by default") {
 
 TEST_CASE("a sink outside the boundary refuses policy none") {
   CHECK(has(said(pipeline("", "{type: slot}", "{type: partner}")), "the sink partner is outside the boundary"));
+}
+
+TEST_CASE("a policy is a file, which is checked with the configuration, or none") {
+  namespace fs = std::filesystem;
+  const auto file = (fs::temp_directory_path() / ("relay-policy-" + std::to_string(::getpid()) + ".yaml")).string();
+  const auto with = [&](const std::string& policy, const std::string& sink) {
+    return load("database: {url: u}\npipelines:\n  a: {source: {type: slot}, policy: " + policy + ", sink: {type: " + sink +
+                "}}\n");
+  };
+  std::ofstream(file) << "version: 1\nevents:\n  - {match: {aggregate_type: a, event_type: b}, key: keep, payload: {}}\n";
+  const auto good = with("{file: " + file + "}", "partner");
+  CHECK_MESSAGE(good.diagnostics.empty(), report(good.diagnostics));
+  REQUIRE(good.pipelines.size() == 1);
+  REQUIRE(good.pipelines[0].policy != nullptr);
+  CHECK(good.pipelines[0].policy->blocks.size() == 1);
+  std::ofstream(file) << "version: 1\nevents:\n  - {match: {aggregate_type: a}, key: keep, payload: {}}\n";
+  CHECK(has(report(with("{file: " + file + "}", "memory").diagnostics), file + ":3:5: error: events[0].event_type"));
+  fs::remove(file);
+  CHECK(has(report(with("{file: " + file + "}", "memory").diagnostics), "cannot be read"));
+  CHECK(has(report(with("{mode: none, file: x}", "memory").diagnostics), "both none and a file"));
+  CHECK(has(report(with("{}", "memory").diagnostics), "neither none nor a file"));
+  CHECK(with("none", "memory").pipelines.at(0).policy == nullptr);
 }
 
 TEST_CASE("what a connector finds is reported under its pipeline, with its place") {
