@@ -124,16 +124,17 @@ void PolicyTransform::reject(Event& event, std::string_view code, std::string_vi
   event.reject_reason = reason;
 }
 
-// Id and types first: what identifies a rejected event must be scrubbed, too.
+// Id and types first, and all of them: what identifies a rejected event must be scrubbed, too.
 bool PolicyTransform::scrub_with(Block& block, Event& event, Arena& arena) {
   const auto field = [&](FieldRule& rule, std::string_view& text) {
     if (scrub_field(rule, text, arena)) return true;
     text = {};
     return false;
   };
-  const bool known = field(block.id, event.id) & field(block.aggregate_type, event.aggregate_type) &
-                     field(block.event_type, event.event_type);
-  if (!known || !field(block.key, event.aggregate_id) || !scrub_headers(block, event, arena)) {
+  const bool id = field(block.id, event.id);
+  const bool aggregate_type = field(block.aggregate_type, event.aggregate_type);
+  const bool event_type = field(block.event_type, event.event_type);
+  if (!id || !aggregate_type || !event_type || !field(block.key, event.aggregate_id) || !scrub_headers(block, event, arena)) {
     reject(event, "policy_wrong_type", "the policy's rule for the id, the key, a type or a header is not for such a text");
     return false;
   }
