@@ -45,7 +45,7 @@ class PipelineLoop {
   static constexpr std::size_t kKeepBytes = 8u << 20;
   // How long a step may wait when nothing calls for attention sooner; any wake() ends it.
   static constexpr Millis kServe{100};
-  static constexpr Millis kLingerMost{50};
+  static constexpr Millis kLingerMost{200};
   static constexpr Millis kGather{2};  // while a batch lingers, what arrives is taken this often
 
   // The start, one function a state (pipeline_start.cpp).
