@@ -56,17 +56,31 @@ run_tests() {
   part_done "$sum_passed" "$sum_failed"
 }
 
+# fuzz_one FUZZER SECONDS: its last words into CORPUS.log, its exit code into CORPUS.code.
+fuzz_one() {
+  local corpus=$build_root/build/fuzz/corpus/$(basename "$1") code=0
+  mkdir -p "$corpus"
+  "$1" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -seed="$seed" -artifact_prefix="$corpus.found." "$corpus" \
+    >"$corpus.log" 2>&1 || code=$?
+  echo "$code" >"$corpus.code"
+}
+
 run_fuzzers() {
   local seconds=30 fuzzer name corpus
   if [ "$all" = 1 ]; then seconds=600; fi
   build_preset fuzz -- fuzzers || { failed=$((failed + 1)); return 0; }
+  rm -f "$build_root"/build/fuzz/corpus/*.code
+  for fuzzer in "$build_root"/build/fuzz/tests/fuzz_*; do
+    [ -x "$fuzzer" ] || continue
+    while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n; done  # each keeps one core busy
+    fuzz_one "$fuzzer" "$seconds" &
+  done
+  wait
   for fuzzer in "$build_root"/build/fuzz/tests/fuzz_*; do
     [ -x "$fuzzer" ] || continue
     name=$(basename "$fuzzer")
     corpus=$build_root/build/fuzz/corpus/$name
-    mkdir -p "$corpus"
-    if "$fuzzer" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -seed="$seed" -artifact_prefix="$corpus.found." \
-      "$corpus" >"$corpus.log" 2>&1; then
+    if [ "$(cat "$corpus.code" 2>/dev/null)" = 0 ]; then
       passed=$((passed + 1))
       say "$name: $(grep -oE 'Done [0-9]+ runs' "$corpus.log" || echo done)"
     else
