@@ -5,7 +5,7 @@
 #   bash integration/bench.sh [OPTION]...
 #
 #   --quick          fewer rows and runs: about five minutes instead of three quarters of an hour
-#   --only PART      drain, pipelines, large, latency, triggers or capture; may be given several times (default: all)
+#   --only PART      drain, pipelines, large, policy, latency, triggers or capture; may be given several times (default: all)
 #   --rows N         rows of the drain (default 1000000, with --quick 300000)
 #   --runs N         runs of each measurement (default 5 of the drain, 3 of the others; with --quick 2 and 1)
 #   --json FILE      every number, also those of the single runs

@@ -17,7 +17,7 @@ from world import World
 
 PARTS = {
     "drain": measures.drain, "pipelines": measures.pipelines, "large": measures.large,
-    "latency": measures.latency, "triggers": captures.triggers, "capture": captures.capture,
+    "policy": measures.policy, "latency": measures.latency, "triggers": captures.triggers, "capture": captures.capture,
 }
 
 
@@ -25,6 +25,10 @@ class Options(argparse.Namespace):
     @property
     def large_rows(self):
         return 500_000 if self.quick else 2_000_000
+
+    @property
+    def policy_rows(self):
+        return self.rows or (100_000 if self.quick else 300_000)
 
     @property
     def latency_seconds(self):
@@ -39,7 +43,7 @@ class Options(argparse.Namespace):
         return 3 if self.quick else 8
 
     def runs_of(self, part):
-        usual = {"drain": 2 if self.quick else 5, "triggers": 2 if self.quick else 7}.get(part, 1 if self.quick else 3)
+        usual = {"drain": 2 if self.quick else 5, "policy": 3 if self.quick else 9, "triggers": 2 if self.quick else 7}.get(part, 1 if self.quick else 3)
         return self.runs or usual
 
     def shared_dataset(self, world):
@@ -83,7 +87,7 @@ def measure(world, options):
     result = {"machine": machine_facts(world, options.kafka_version), "quick": options.quick}
     reports = []
     for name, part in PARTS.items():
-        if name == "large":
+        if name in ("large", "policy"):
             options.forget_dataset()
         if name not in options.only:
             continue

@@ -46,6 +46,41 @@ def small_transactions(database, rows, per_transaction=10):
     return _written(database, rows, -(-rows // per_transaction))
 
 
+# What analytics may have of an order: five rules, two of them with a key.
+ORDERS_POLICY = """
+version: 1
+keys: {bench: {file: bench.key}}
+events:
+  - match: {aggregate_type: order, event_type: OrderPlaced}
+    key: keep
+    payload:
+      $.order_id: {action: hash, key: bench}
+      $.customer.email: {action: hash, key: bench}
+      $.customer.phone: {action: mask, keep_last: 2}
+      $.items[*].sku: keep
+      $.total: keep
+"""
+
+ORDERS_WITH_CUSTOMERS = """
+INSERT INTO outbox (aggregatetype, aggregateid, type, payload)
+SELECT 'order', g, 'OrderPlaced', jsonb_build_object('order_id', g, 'total', g %% 400 + 0.99, 'currency', 'EUR', 'channel', 'web',
+  'note', 'please ring twice, the bell is broken', 'placed_at', clock_timestamp(),
+  'customer', jsonb_build_object('name', 'Maria Beispiel', 'email', 'customer' || g || '@mail.example.com', 'phone', '+49 170 ' || g,
+    'address', jsonb_build_object('street', 'Hauptstrasse 17', 'city', 'Berlin', 'zip', '10115', 'country', 'DE')),
+  'items', jsonb_build_array(jsonb_build_object('sku', 'A-' || g %% 97, 'name', 'blue chair', 'quantity', 2, 'price', 49.90),
+                             jsonb_build_object('sku', 'B-' || g %% 89, 'name', 'oak table', 'quantity', 1, 'price', 199.00)))
+FROM generate_series(%s, %s) g
+"""
+
+
+def orders_with_customers(database, rows, per_transaction=10_000):
+    """Orders with personal data in them, about 500 bytes each."""
+    database.create_slot(BASE_SLOT)
+    for first in range(1, rows + 1, per_transaction):
+        database.execute(ORDERS_WITH_CUSTOMERS, first, min(first + per_transaction - 1, rows))
+    return _written(database, rows, -(-rows // per_transaction))
+
+
 def captured(database, rows, base, per_statement=10):
     """Rows of a plain table whose triggers make the events; each statement a transaction. The slot `base` exists."""
     database.execute("ALTER DATABASE " + database.name + " SET synchronous_commit = off")

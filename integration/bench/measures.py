@@ -95,6 +95,20 @@ def large(world, options):
     return report
 
 
+def policy(world, options):
+    """The same events with and without a policy, into a file, so that the relay's time is all there is."""
+    dataset = datasets.orders_with_customers(world.database("bench_policy"), options.policy_rows)
+    readers = [Relay(world, sink="file"), Relay(world, sink="file", policy=datasets.ORDERS_POLICY)]
+    usages = interleaved(readers, dataset, options.runs_of("policy"))
+    dataset.forget()
+    report = Report("policy", f"{dataset.rows:,} events, {dataset.payload_bytes} byte payloads; five rules, two of them keyed hashes")
+    add_rates(report, readers, usages, dataset.rows)
+    without, scrubbed = ([run.cpu * 1e6 / dataset.rows for run in usages[reader.key]] for reader in readers)
+    more = Series(mine - theirs for mine, theirs in zip(scrubbed, without, strict=True))
+    report.ratio("CPU of the policy, us/event", more, Target(at_most=3))
+    return report
+
+
 LATENCY_SCRIPT = """
 \\set customer random(1, 50000)
 INSERT INTO outbox (aggregatetype, aggregateid, type, payload) VALUES ('order', :customer::text, 'OrderPlaced',

@@ -1,6 +1,8 @@
 """Everything that can read a dataset, all with run(dataset) -> Usage: PostgreSQL's own tools, and the relay."""
 
+import base64
 import json
+import os
 from itertools import count
 from pathlib import Path
 
@@ -69,8 +71,9 @@ class Relay:
 
     _numbers = count(1)
 
-    def __init__(self, world, pipelines=1, sink="kafka", partitions=4, source=None):
+    def __init__(self, world, pipelines=1, sink="kafka", partitions=4, source=None, policy=None):
         self._world = world
+        self._policy = policy
         self._source = source
         self.pipelines = pipelines
         self._sink = sink
@@ -78,9 +81,12 @@ class Relay:
         self.key = f"relay_{sink}" if pipelines == 1 else f"relay_{sink}_{pipelines}_pipelines"
         target = {"kafka": "into Kafka, exactly once", "file": "into a file"}[sink]
         self.title = f"outbox-relay drain {target}" if pipelines == 1 else f"{pipelines} pipelines in one process"
+        if policy:
+            self.key, self.title = self.key + "_policy", self.title + ", with a policy"
 
     def run(self, dataset):
-        run = RelayRun(self._world, dataset.database, f"{self._sink}{next(self._numbers)}", self.pipelines, self._sink, self._source)
+        run = RelayRun(self._world, dataset.database, f"{self._sink}{next(self._numbers)}", self.pipelines, self._sink, self._source,
+                       self._policy)
         for slot in run.slots:
             dataset.database.copy_slot(dataset.base, slot)
         try:
@@ -102,8 +108,9 @@ class Relay:
 class RelayRun:
     """The configuration of one run and what it leaves on the broker. Its slots are made by whoever knows where they begin."""
 
-    def __init__(self, world, database, name, pipelines=1, sink="kafka", source=None):
+    def __init__(self, world, database, name, pipelines=1, sink="kafka", source=None, policy=None):
         self._world = world
+        self._policy = self._with_key(policy) if policy else "none"
         self._source = source or {"snapshot": "never", "outbox": {"tables": ["public.outbox"]}}
         self._database = database
         self._sink = sink
@@ -121,7 +128,16 @@ class RelayRun:
             sink["create_topics"] = {"partitions": 1, "replication_factor": 1}
         else:
             sink = {"type": "file", "path": str(self._file(name))}
-        return {"source": {"type": "slot", **self._source}, "policy": "none", "sink": sink}
+        return {"source": {"type": "slot", **self._source}, "policy": self._policy, "sink": sink}
+
+    def _with_key(self, text):
+        """The policy as a file of this world, and the key that it names."""
+        key, policy = self._world.work / "bench.key", self._world.work / "policy.yaml"
+        if not key.exists():
+            key.touch(mode=0o600)
+            key.write_text(base64.b64encode(os.urandom(32)).decode())
+        policy.write_text(text)
+        return {"file": str(policy)}
 
     def _file(self, name):
         return self._world.work / f"{name}.jsonl"
