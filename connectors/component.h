@@ -42,6 +42,8 @@ struct SourceSpec {
   std::function<Result<std::unique_ptr<Source>>(const BuildContext&)> build;
   // What this source needs, asked of the real server; connection failures are findings too. Changes nothing.
   std::function<Findings(const BuildContext&)> doctor;
+  // Some of what it would deliver, as events, for `policy preview`; at most so many. Changes nothing.
+  std::function<Result<void>(const BuildContext&, std::size_t most, Batch& out)> sample;
 };
 
 struct SinkSpec {

@@ -7,6 +7,7 @@
 #include "connectors/postgres/poll_source.h"
 #include "connectors/postgres/poll_source_fields.h"
 #include "connectors/postgres/progress_store.h"
+#include "connectors/postgres/sample_rows.h"
 #include "connectors/postgres/server_questions.h"
 #include "connectors/postgres/slot_source.h"
 #include "connectors/postgres/source_fields.h"
@@ -33,6 +34,9 @@ SourceSpec slot_spec() {
   spec.doctor = [](const BuildContext& context) {
     return doctor_database(slot_source_config(context), needs_store_tables(context));
   };
+  spec.sample = [](const BuildContext& context, std::size_t most, Batch& out) {
+    return sample_rows(slot_source_config(context), most, out);
+  };
   return spec;
 }
 
@@ -47,6 +51,9 @@ SourceSpec poll_spec() {
   };
   spec.doctor = [](const BuildContext& context) {
     return doctor_polled(poll_source_config(context), needs_store_tables(context));
+  };
+  spec.sample = [](const BuildContext& context, std::size_t most, Batch& out) {
+    return sample_rows(poll_source_config(context).common, most, out);
   };
   return spec;
 }

@@ -281,3 +281,34 @@ events:
         assert json.loads(record["value"])["email"] == "***@example.com"
         assert set(json.loads(record["value"])) == {"id", "plan", "email"}
     assert relay.says("tax_number") and relay.says("phone"), relay.tail()
+
+
+def test_preview_report_and_lint_look_at_the_rows_and_change_nothing(world):
+    write_policy(world)
+    insert(world)
+    insert(world, event="secret")
+    path = config(world)
+    words = ("--pipeline", f"{world.name}_analytics", "-c", path)
+    code, shown, errors = ask("policy", "preview", *words, environment=ENVIRONMENT)
+    assert code == 0, errors
+    assert MARKER in shown and "pii_2026:" in shown and "************" in shown and "no rule" in shown, shown
+    assert "order secret of public.outbox  blocked" in shown, shown
+    code, record, errors = ask("policy", "report", *words, "-o", "markdown")
+    assert code == 0 and "| $.customer.email | hash | personal |" in record and MARKER not in record, (record, errors)
+    code, found, _ = ask("policy", "lint", *words)
+    assert code == 78 and "key_unused: keys.pii_2025" in found, found
+    assert not world.postgres.query("SELECT 1 FROM pg_replication_slots WHERE slot_name LIKE %s", (f"outbox_relay_{world.name}%",))
+
+
+def test_what_was_encrypted_is_decrypted_with_the_key(world):
+    write_policy(world, POLICY.replace("{action: hash, key: pii_2026, class: personal}", "{action: encrypt, key: pii_2026}"))
+    insert(world)
+    path = config(world)
+    drain(world, path)
+    (record,) = world.broker.records(f"{world.name}-analytics\\..*", expect=1)
+    value = json.loads(record["value"])["customer"]["email"]
+    words = ("policy", "decrypt", "--pipeline", f"{world.name}_analytics", "-c", path)
+    code, plain, errors = ask(*words, value, environment=ENVIRONMENT)
+    assert code == 0 and json.loads(plain) == f"{MARKER}@example.com", errors
+    write_policy(world, POLICY, key=base64.b64encode(b"x" * 32))
+    assert ask(*words, value, environment=ENVIRONMENT)[0] == 78

@@ -16,6 +16,9 @@ namespace {
 using observe::LogFormat;
 
 const std::map<std::string, LogFormat> kFormats{{"text", LogFormat::text}, {"json", LogFormat::json}};
+const std::map<std::string, policy::ReportForm> kReportForms{{"text", policy::ReportForm::text},
+                                                              {"json", policy::ReportForm::json},
+                                                              {"markdown", policy::ReportForm::markdown}};
 const std::map<std::string, LogLevel> kLevels{{"trace", LogLevel::trace},
                                               {"debug", LogLevel::debug},
                                               {"info", LogLevel::info},
@@ -58,6 +61,7 @@ class Parser {
     serving_commands();
     admin_commands();
     migrate_commands();
+    policy_commands();
     config_commands();
     command(app_, "version", "Version and connectors of this program", Command::version);
   }
@@ -158,6 +162,36 @@ class Parser {
         with_confirm(with_config(command(*migrate, "down", "Take back the newest one (asks)", Command::migrate_down)));
     down->add_flag("--all", options.all, "Everything that apply did");
     down->add_option("--through", options.through, "The newest ones down to this one")->type_name("NAME");
+  }
+
+  void policy_commands() {
+    auto* policy = group("policy", "What a pipeline's policy lets leave", help::kPolicyFooter);
+    with_sample(command(*policy, "preview", "Events before and after", Command::policy_preview));
+    auto* report = with_sample(command(*policy, "report", "Every field and what becomes of it", Command::policy_report));
+    auto& options = invocation_.policy;
+    report
+        ->add_option_function<std::string>(
+            "-o,--output", [&options](const std::string& form) { options.form = kReportForms.at(form); },
+            "text, json or markdown; default: text")
+        ->type_name("FORM")
+        ->check([](const std::string& word) { return one_of(kReportForms, word); });
+    auto* lint = with_sample(command(*policy, "lint", "What is probably not meant", Command::policy_lint));
+    lint->add_flag("--offline", options.offline, "Only the policy itself, without a sample");
+    auto* decrypt = with_pipelines(with_config(command(*policy, "decrypt", "Encrypted values as they were", Command::policy_decrypt)));
+    decrypt->add_option("VALUE", options.values, "Encrypted values; default: one a line of the standard input");
+  }
+
+  CLI::App* with_sample(CLI::App* sub) {
+    auto& options = invocation_.policy;
+    with_pipelines(with_config(sub));
+    sub->add_option("--file", options.sample_file, "Events from this file instead of the database")->type_name("FILE");
+    sub->add_option("--rows", options.rows, "Events of the sample; default: 3 of preview, 1000 otherwise")
+        ->type_name("NUMBER")
+        ->check(CLI::Range(1, 100'000));
+    sub->add_option("--aggregate-type", options.aggregate_type, "Of a file's payloads")->type_name("NAME");
+    sub->add_option("--event-type", options.event_type, "Of a file's payloads")->type_name("NAME");
+    sub->add_option("--table", options.table, "Of a file's events")->type_name("NAME");
+    return sub;
   }
 
   CLI::App* with_parts(CLI::App* sub) {

@@ -51,6 +51,14 @@ ExitCode execute(const Session& session) {
       return migrate_status_command(session);
     case Command::migrate_down:
       return migrate_down_command(session);
+    case Command::policy_preview:
+      return policy_preview_command(session);
+    case Command::policy_report:
+      return policy_report_command(session);
+    case Command::policy_lint:
+      return policy_lint_command(session);
+    case Command::policy_decrypt:
+      return policy_decrypt_command(session);
     case Command::version:
       return version_command(session);
   }

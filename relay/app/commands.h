@@ -24,6 +24,10 @@ ExitCode migrate_print_command(const Session& session);
 ExitCode migrate_apply_command(const Session& session);
 ExitCode migrate_status_command(const Session& session);
 ExitCode migrate_down_command(const Session& session);
+ExitCode policy_preview_command(const Session& session);
+ExitCode policy_report_command(const Session& session);
+ExitCode policy_lint_command(const Session& session);
+ExitCode policy_decrypt_command(const Session& session);
 ExitCode version_command(const Session& session);
 
 // The whole program after process.h: parses `arguments` (without the program's name) and executes.

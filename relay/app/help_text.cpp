@@ -90,4 +90,20 @@ Examples:
   outbox-relay migrate status -c outbox-relay.yaml -o json
   outbox-relay migrate down -c outbox-relay.yaml --through outbox_relay_outbox)";
 
+const char* const kPolicyFooter =
+    R"(preview  some events before and after, side by side; shows values, so only where you may see them
+report   every field of a sample: its class, what becomes of it, what detectors found; no values (text, json, markdown)
+lint     rules that never count, fields whose hash protects little; exit code 78 when there is something
+decrypt  what the action encrypt made, as it was; needs the key
+
+The events are rows of the pipeline's tables, read without a slot and without changing anything, or lines of a file
+(--file): events as the file sink writes them, or payloads, for which --aggregate-type and --event-type say what they are.
+
+Examples:
+  outbox-relay policy preview -c outbox-relay.yaml --pipeline analytics --rows 3
+  outbox-relay policy report -c outbox-relay.yaml --pipeline analytics -o markdown > record-of-processing.md
+  outbox-relay policy lint -c outbox-relay.yaml --offline
+  outbox-relay policy preview -c outbox-relay.yaml --file payloads.jsonl --aggregate-type order --event-type order_placed
+  outbox-relay policy decrypt -c outbox-relay.yaml --pipeline analytics pii_2026:kVw3...)";
+
 }  // namespace relay::app::help

@@ -13,5 +13,6 @@ extern const char* const kSlotFooter;
 extern const char* const kProgressFooter;
 extern const char* const kConfigFooter;
 extern const char* const kMigrateFooter;
+extern const char* const kPolicyFooter;
 
 }  // namespace relay::app::help

@@ -11,6 +11,7 @@
 #include "relay/config/load.h"
 #include "relay/migrate/plan.h"
 #include "relay/observe/log_output.h"
+#include "relay/policy/report.h"
 
 namespace relay::app {
 
@@ -32,6 +33,10 @@ enum class Command {
   migrate_apply,
   migrate_status,
   migrate_down,
+  policy_preview,
+  policy_report,
+  policy_lint,
+  policy_decrypt,
   version,
 };
 
@@ -46,6 +51,16 @@ struct MigrateOptions {
   std::string through;                 // down --through NAME
 };
 
+// What the commands of `policy` look at, and how they answer.
+struct PolicyOptions {
+  std::string sample_file;             // --file; empty: rows of the database
+  std::optional<std::uint64_t> rows;   // --rows
+  std::string aggregate_type, event_type, table;  // of events that the file holds only payloads of
+  policy::ReportForm form = policy::ReportForm::text;
+  bool offline = false;                // lint --offline
+  std::vector<std::string> values;     // decrypt
+};
+
 struct Invocation {
   Command command = Command::version;
   std::vector<std::string> config_files;  // -c, or else OUTBOX_RELAY_CONFIG
@@ -57,6 +72,7 @@ struct Invocation {
   std::optional<Millis> timeout;       // drain --timeout
   std::optional<std::string> confirm;  // --confirm NAME
   MigrateOptions migrate;
+  PolicyOptions policy;
 };
 
 // Help that was asked for (out), or a usage error (err).

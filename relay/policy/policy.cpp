@@ -173,6 +173,22 @@ std::unique_ptr<Policy> compile(const PolicyText& text, const Keys& keys) {
   return policy;
 }
 
+std::vector<std::string> encrypted_fields(const PolicyText& text) {
+  std::vector<std::string> out;
+  const auto add = [&](const RuleText& rule, const std::string& place) {
+    if (rule.action == ActionKind::encrypt) out.push_back(field_name(rule, place));
+  };
+  for (const auto& block : text.blocks) {
+    if (block.id) add(*block.id, "id");
+    if (block.key) add(*block.key, "key");
+    if (block.aggregate_type) add(*block.aggregate_type, "aggregate_type");
+    if (block.event_type) add(*block.event_type, "event_type");
+    for (const auto& [name, rule] : block.headers) add(rule, "header " + name);
+    for (const auto& [path, rule] : block.payload) add(rule, place_of_payload(path));
+  }
+  return out;
+}
+
 std::string field_name(const RuleText& rule, const std::string& place) {
   return rule.join.empty() ? place : "join:" + rule.join;
 }

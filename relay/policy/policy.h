@@ -58,6 +58,9 @@ struct Policy {
 // REQUIRES: `text` was loaded without errors and `keys` are its keys.
 std::unique_ptr<Policy> compile(const PolicyText& text, const Keys& keys);
 
+// Of every field that the policy encrypts, the name under which its key is derived.
+std::vector<std::string> encrypted_fields(const PolicyText& text);
+
 // The name under which a field's key is derived (keyed_actions.h).
 std::string field_name(const RuleText& rule, const std::string& place);
 inline std::string place_of_payload(const JsonPath& path) { return "payload " + path.text(); }
