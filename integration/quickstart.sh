@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # From a bare Debian 12 to a database's rows in Kafka, exactly once: installs what is missing, builds the relay, starts a
-# throwaway PostgreSQL and a real Kafka, lets a small shop take orders, kills the relay on the way, and counts.
+# throwaway PostgreSQL and a real Kafka, lets a small shop take orders, kills the relay on the way, and counts. A second
+# pipeline gives analytics the same orders without what is nobody else's business.
 #
 #   bash integration/quickstart.sh            everything is gone when it ends
 #   bash integration/quickstart.sh --keep     everything goes on running, to play with
@@ -99,7 +100,13 @@ say "$(sql -c 'SELECT count(*) FROM outbox') rows are in its outbox."
 
 say_step "The relay, with this configuration"
 cp "$here/shop/outbox-relay.yaml" "$config"
+mkdir -p "$work/policies/keys"
+cp "$build_root/config/policies/analytics.yaml" "$work/policies/"
+(umask 077 && openssl rand -base64 32 >"$work/policies/keys/pii_2026")
 sed 's/^/        | /' "$config"
+
+say_step "See before you send: what its policy lets leave to analytics (config/policies/analytics.yaml explains it)"
+"$relay_binary" policy preview -c "$config" --pipeline analytics --rows 1 | sed 's/^/        /'
 : >"$work/watched"  # so that it is there for tail
 child java -Xshare:auto -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=error \
   -cp "$java_classes:$(java_class_path)" Audit watch --bootstrap "$BOOTSTRAP_SERVERS" --from start --pause 800 \
@@ -109,7 +116,7 @@ start_relay
 
 say_step "What a plain consumer sees: first the rows that were there"
 tail -n +1 --pid="$watcher" -s 0.2 -f "$work/watched" &
-wait_for_log '"initial_rows_delivered"'
+wait_for_log '"initial_rows_delivered".*"pipeline":"payments"'
 until [ -s "$work/watched" ]; do sleep 0.1; done
 sleep 1
 
@@ -121,13 +128,15 @@ for round in 1 2 3; do
   stop_relay KILL || true
   say_step "kill -9 of the relay, number $round; it starts again"
   start_relay
-  wait_for_log '"event":"started"' $((round + 1))
+  wait_for_log '"event":"started".*"pipeline":"payments"' $((round + 1))
 done
 wait "$load" || { show_file_end "$work/pgbench.log"; die "pgbench failed"; }
 
 say_step "No more orders; waiting for the last event"
 committed=$(sql -c 'SELECT count(*) FROM outbox')
 summary=$(count_events --expect "$committed" --settle 1500 --timeout 60)
+analytics=$(audit count --bootstrap "$BOOTSTRAP_SERVERS" --topics 'analytics\..*' --expect "$committed" --settle 500 --timeout 60 \
+  --format json --out "$work/analytics.json")
 kill "$watcher" 2>/dev/null || true
 wait "$watcher" 2>/dev/null || true
 watcher=
@@ -148,7 +157,12 @@ printf '        %-44s %8s\n' \
   'committed by the shop' "$committed" 'delivered by the relay, killed three times' "$(wc -l <"$work/delivered")" \
   'duplicates' "$duplicates" 'lost' "$lost" 'rolled back, yet delivered' "$invented" 'out of order within their key' "$misplaced" \
   'holes in the sequence numbers' "$missing"
+personal="customer[0-9]+@|Customer [0-9]|\\+49 170|203\\.0\\.113\\.[1-9]"
+leaked=$(grep -cE "$personal" "$work/analytics.json" || true)
+printf '        %-44s %8s\n' 'delivered to analytics, scrubbed' "$(number_of unique "$analytics")" \
+  'with a name, address or number of a customer' "$leaked"
 printf '\n'
+[ "$leaked" = 0 ] && [ "$(number_of unique "$analytics")" = "$committed" ] || die "Analytics got something else than it should."
 [ "$committed" -gt 0 ] && [ "$lost$invented$duplicates$misplaced$missing" = 00000 ] || die "This is not exactly once."
 say "${say_green}Exactly once.$say_off ($(say_elapsed) s in all)"
 

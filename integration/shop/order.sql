@@ -8,8 +8,10 @@ BEGIN;
 INSERT INTO orders (customer_id, total_cents) VALUES (:customer, :cents) RETURNING id AS order_id \gset
 INSERT INTO order_items VALUES (:order_id, 'sku-' || :cents % 97, :quantity);
 INSERT INTO outbox (aggregatetype, aggregateid, type, payload)
-  VALUES ('order', :order_id, 'OrderPlaced', jsonb_build_object('order_id', :order_id, 'customer_id', :customer,
-    'sku', 'sku-' || :cents % 97, 'quantity', :quantity, 'total_cents', :cents, 'n', 1));
+  VALUES ('order', :order_id, 'OrderPlaced', jsonb_build_object('order_id', :order_id, 'customer',
+      (SELECT jsonb_build_object('id', id, 'name', name, 'email', email, 'phone', phone, 'born', born) FROM customers WHERE id = :customer),
+    'sku', 'sku-' || :cents % 97, 'quantity', :quantity, 'total_cents', :cents, 'client_ip', '203.0.113.' || :customer,
+    'note', 'ring twice, or write to customer' || :customer || '@mail.example', 'n', 1));
 UPDATE customers SET orders = orders + 1 WHERE id = :customer RETURNING orders AS customer_orders \gset
 INSERT INTO outbox (aggregatetype, aggregateid, type, payload)
   VALUES ('customer', :customer, 'CustomerOrdered', jsonb_build_object('customer_id', :customer, 'n', :customer_orders));

@@ -3,6 +3,9 @@
 CREATE TABLE customers (
   id     bigint PRIMARY KEY,
   name   text NOT NULL,
+  email  text NOT NULL,
+  phone  text NOT NULL,
+  born   date NOT NULL,
   orders bigint NOT NULL DEFAULT 0
 );
 CREATE TABLE orders (
@@ -24,4 +27,6 @@ CREATE TABLE outbox (
   payload       jsonb NOT NULL,
   created_at    timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-INSERT INTO customers SELECT n, 'customer ' || n FROM generate_series(1, 50) n;
+INSERT INTO customers
+  SELECT n, 'Customer ' || n, 'customer' || n || '@mail.example', '+49 170 55' || 1000 + n, date '1950-01-01' + n * 400
+  FROM generate_series(1, 50) n;

@@ -72,7 +72,8 @@ class Comparison {
             std::optional<RuleText> BlockText::*member) {
     const RuleText* rule = block_ != nullptr && block_->*member ? &*(block_->*member) : nullptr;
     const bool leaves = after.data() != nullptr && !after_.left_out();
-    lines_.push_back({name, shown(before), leaves ? shown(after) : "", why_of(rule, name, name), leaves});
+    const auto why = rule == nullptr && leaves ? "keep (by default)" : why_of(rule, name, name);
+    lines_.push_back({name, shown(before), leaves ? shown(after) : "", why, leaves});
   }
 
   void header_line(const Header& header) {
