@@ -47,7 +47,7 @@ HmacSha256::Tag HmacSha256::tag(std::string_view message) const {
   SHA256_Final(tag.data(), &state);
   std::memcpy(&state, states_.data() + sizeof state, sizeof state);
   SHA256_Update(&state, tag.data(), tag.size());
-  SHA256_Final(tag.data(), &state);  // wipes the state, as OpenSSL does it at every end
+  SHA256_Final(tag.data(), &state);  // what is left on the stack is the tag, and nothing of the key
   return tag;
 }
 

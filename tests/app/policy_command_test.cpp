@@ -110,3 +110,13 @@ TEST_CASE("a source without samples and a configuration without a policy are tol
   CHECK(none.code == ExitCode::configuration);
   CHECK(none.has("has a policy"));
 }
+
+TEST_CASE("doctor says whether the keys of a policy can be read") {
+  const Files files;
+  CHECK(files.say({"doctor"}).has("its keys can be read (1)"));
+  ::chmod((files.path / "k").c_str(), 0644);
+  const auto said = files.say({"doctor"});
+  CHECK(said.code == ExitCode::configuration);
+  CHECK(said.has("everybody on the machine may read or change it"));
+  CHECK(said.has("chmod 600"));
+}

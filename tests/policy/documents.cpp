@@ -160,6 +160,13 @@ Node* Documents::document() {
   maybe(root, "id", [&] { return scalar(false); });
   maybe(root, "customer", [&] { return customer; });
   maybe(root, "profile", [&] { return profile; });
+  maybe(root, "settings", [&] {
+    auto* const settings = make(Node::Type::object);
+    maybe(settings, "theme", [&] { return value(2, false); });
+    maybe(settings, "pin", secret);
+    maybe(settings, "n1" + words(), [&] { return value(2, true); });
+    return settings;
+  });
   maybe(root, "items", [&] { return items; });
   maybe(root, "born", [&] { return text("1970-01-31T" + marker_); });
   maybe(root, "short", [&] { return text("abcd" + marker_); });

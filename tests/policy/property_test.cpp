@@ -32,6 +32,8 @@ const std::vector<WrittenRule> kRules{{"$.id", "keep", Kind::keep},
                                       {"$.born", "{action: generalise, to: year}", Kind::hide},
                                       {"$.short", "{action: truncate, length: 4}", Kind::hide},
                                       {"$.gone", "drop", Kind::drop},
+                                      {"$.settings.*", "null", Kind::null},
+                                      {"$.settings.theme", "keep", Kind::keep},
                                       {"$..ssn", "drop", Kind::drop}};
 
 std::string yaml_rules() {
