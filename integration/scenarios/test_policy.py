@@ -312,3 +312,17 @@ def test_what_was_encrypted_is_decrypted_with_the_key(world):
     assert code == 0 and json.loads(plain) == f"{MARKER}@example.com", errors
     write_policy(world, POLICY, key=base64.b64encode(b"x" * 32))
     assert ask(*words, value, environment=ENVIRONMENT)[0] == 78
+
+
+def test_rows_of_a_polled_outbox_are_previewed_and_scrubbed_too(make_world, postgres, kafka):
+    from test_poll import OWN, polled
+
+    world = polled(make_world(postgres, kafka, outbox=OWN, publication=None))
+    write_policy(world)
+    insert(world)
+    path = world.config(pipeline={"policy": {"file": "policy.yaml"}})
+    code, shown, errors = ask("policy", "preview", "-c", path, environment=ENVIRONMENT)
+    assert code == 0 and MARKER in shown and "pii_2026:" in shown, errors
+    drain(world, path)
+    (record,) = hidden(world.broker.records(world.topics, expect=1))
+    assert record["key"] == token("join:order", "17")

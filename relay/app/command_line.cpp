@@ -137,8 +137,9 @@ class Parser {
   void config_commands() {
     auto* config = group("config", "Example, reference and schema of the configuration", help::kConfigFooter);
     command(*config, "example", "A commented configuration", Command::config_example);
-    command(*config, "reference", "Every field, as Markdown", Command::config_reference);
-    command(*config, "schema", "A JSON Schema for editors", Command::config_schema);
+    for (auto* sub : {command(*config, "reference", "Every field, as Markdown", Command::config_reference),
+                      command(*config, "schema", "A JSON Schema for editors", Command::config_schema)})
+      sub->add_flag("--policy", invocation_.of_policy, "Of policy files instead");
     auto* show = with_config(command(*config, "show", "What is in effect; secrets as ***", Command::config_show));
     show->add_flag("--origins", invocation_.origins, "Also file and line of each value");
   }

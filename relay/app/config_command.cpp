@@ -2,11 +2,19 @@
 
 #include "relay/app/commands.h"
 #include "relay/app/root_spec.h"
+#include "relay/policy/policy_file.h"
 
 namespace relay::app {
+namespace {
+
+config::FieldSpec spec_of(const Session& session) {
+  return session.invocation.of_policy ? policy::policy_spec() : root_spec(session.catalog);
+}
+
+}  // namespace
 
 ExitCode config_schema_command(const Session& session) {
-  session.out << config::json_schema(root_spec(session.catalog));
+  session.out << config::json_schema(spec_of(session));
   return ExitCode::ok;
 }
 
@@ -16,7 +24,7 @@ ExitCode config_example_command(const Session& session) {
 }
 
 ExitCode config_reference_command(const Session& session) {
-  session.out << config::reference_page(root_spec(session.catalog));
+  session.out << config::reference_page(spec_of(session));
   return ExitCode::ok;
 }
 

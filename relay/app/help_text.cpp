@@ -70,6 +70,7 @@ const char* const kConfigFooter = R"(example    a commented configuration, ready
 reference  every field, as Markdown
 schema     a JSON Schema; in editors with the YAML language server:
              # yaml-language-server: $schema=outbox-relay.schema.json
+           reference and schema tell of policy files with --policy
 show       the configuration in effect after merging, with defaults; secrets as ***)";
 
 const char* const kMigrateFooter =

@@ -69,6 +69,7 @@ struct Invocation {
   LogLevel log_level = LogLevel::info;
   bool json = false;                   // -o json
   bool origins = false;                // config show --origins
+  bool of_policy = false;              // config reference, schema --policy
   std::optional<Millis> timeout;       // drain --timeout
   std::optional<std::string> confirm;  // --confirm NAME
   MigrateOptions migrate;

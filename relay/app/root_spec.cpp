@@ -26,7 +26,7 @@ FieldSpec database_spec() {
 FieldSpec policy_spec() {
   return object("policy", "What may leave, and in what form; always written out.",
                 {text("mode", "`none`: all of it, to a sink inside your boundary.").one_of({"none"}),
-                 path("file", "A policy file: only what it names leaves. `relay/policy/README.md` has its fields.")
+                 path("file", "A policy file: only what it names leaves. `policy-reference.md` has its fields.")
                      .for_example("policies/partner.yaml")})
       .short_for("mode")
       .require();

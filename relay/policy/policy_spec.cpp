@@ -63,7 +63,7 @@ FieldSpec block_spec() {
        rule_spec("aggregate_type", "The aggregate type, when `match` does not name its values."),
        rule_spec("event_type", "The event type, when `match` does not name its values."),
        map("headers", "Headers by name; one that is not named does not leave.", rule_spec("", "A rule.")),
-       map("payload", "JSON paths, each with a rule; what none is for does not leave. `$: keep` is all of it.",
+       map("payload", "JSON paths, each with a rule; always written out, `{}` for none. What no path is for does not leave; `$: keep` is all of it.",
            rule_spec("", "A rule."))
            .for_example("$.order_id")});
 }

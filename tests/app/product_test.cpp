@@ -73,11 +73,24 @@ TEST_CASE("the generated example loads without a diagnostic") {
   CHECK(said(config::example_config(root_spec(connectors::catalog()))) == "");
 }
 
-TEST_CASE("config/reference.md is what this program generates") {
-  const auto page = config::reference_page(root_spec(connectors::catalog()));
-  const std::string file = RELAY_SOURCE_DIR "/config/reference.md";
+namespace {
+
+void check_page(const std::string& page, const std::string& name, const std::string& command) {
+  const std::string file = RELAY_SOURCE_DIR "/config/" + name;
   if (std::getenv("RELAY_UPDATE_REFERENCE") != nullptr) std::ofstream(file) << page;
   std::ostringstream written;
   written << std::ifstream(file).rdbuf();
-  CHECK_MESSAGE(written.str() == page, "write it again: outbox-relay config reference > config/reference.md");
+  CHECK_MESSAGE(written.str() == page, "write it again: outbox-relay " << command << " > config/" << name);
+}
+
+}  // namespace
+
+TEST_CASE("config/reference.md and policy-reference.md are what this program generates") {
+  check_page(config::reference_page(root_spec(connectors::catalog())), "reference.md", "config reference");
+  check_page(config::reference_page(policy::policy_spec()), "policy-reference.md", "config reference --policy");
+}
+
+TEST_CASE("the example policy loads without a diagnostic") {
+  const auto loaded = policy::load_policy(RELAY_SOURCE_DIR "/config/policies/analytics.yaml", config::process_environment());
+  CHECK_MESSAGE(loaded.diagnostics.empty(), (loaded.diagnostics.empty() ? "" : loaded.diagnostics[0].text()));
 }
