@@ -4,6 +4,7 @@
 
 #include "relay/base/assert.h"
 #include "relay/policy/json_scanner.h"
+#include "relay/policy/unnamed_names.h"
 
 namespace relay::policy {
 namespace {
@@ -84,11 +85,14 @@ bool names(const std::vector<std::string>& list, std::string_view value) {
   return list.empty() || (value.data() != nullptr && std::find(list.begin(), list.end(), value) != list.end());
 }
 
-// Elements of an array are one field.
-std::string field_of(const JsonPath& path) {
+// Elements of an array are one field; so are members whose names may be values in disguise, as in {"bob@example.com": 1}.
+std::string field_of(const JsonPath& path, const PathRule* rule) {
+  const bool named = rule != nullptr && rule->path == path;
   auto general = path;
-  for (auto& step : general.steps)
+  for (auto& step : general.steps) {
     if (step.kind == PathStep::Kind::element) step.kind = PathStep::Kind::any_element;
+    if (step.kind == PathStep::Kind::member && !named && !is_plain_name(step.name)) step.name = "?";
+  }
   return general.text();
 }
 
@@ -158,8 +162,8 @@ class Surveyor {
       return;
     }
     for (const auto& leaf : *leaves) {
-      auto& field = field_named(kind, field_of(leaf.path));
       const auto* const rule = kind.block != nullptr ? deciders_.at(kind.block).rule_for(leaf.path) : nullptr;
+      auto& field = field_named(kind, field_of(leaf.path, rule));
       if (rule != nullptr) {
         out_.used.insert(rule);
         field.rule = &rule->rule;

@@ -114,6 +114,7 @@ TEST_CASE("a report names every field with class and action, and holds no value"
   Sample sample;
   sample.add(R"({"email":"bob@example.com","n":1,"a|b":"secret"})");
   sample.add(R"({})", "other");
+  sample.add(R"({})", "o|ther");
   const auto seen = survey(policy, sample.batch);
   const auto text = report(seen, "policy.yaml", ReportForm::text);
   CHECK(has(text, "order placed of public.outbox: 1 events, events at line 4 of the policy"));
@@ -121,10 +122,21 @@ TEST_CASE("a report names every field with class and action, and holds no value"
   CHECK(has(text, "email 1"));
   const auto markdown = report(seen, "policy.yaml", ReportForm::markdown);
   CHECK(has(markdown, "| $.email | hash | personal | $.email | 1 | text | 1 | email 1 |"));
-  CHECK(has(markdown, "a\\|b"));
+  CHECK(has(markdown, "o\\|ther"));
   const auto json = report(seen, "policy.yaml", ReportForm::json);
   CHECK(has(json, "\"field\": \"$.email\""));
   for (const auto& out : {text, markdown, json}) CHECK((!has(out, "bob@") && !has(out, "secret")));
+}
+
+TEST_CASE("a report holds no member's name that may be a value, unless the policy names it") {
+  const auto policy = text_of("$['odd name']: keep\n$.by_mail: keep");
+  Sample sample;
+  sample.add(R"({"odd name":1,"by_mail":{"bob@example.com":1,"eve@example.com":{"n":1}}})");
+  const auto text = report(survey(policy, sample.batch), "policy.yaml", ReportForm::text);
+  CHECK(has(text, "$['odd name']"));
+  CHECK(has(text, "$.by_mail['?'] "));
+  CHECK(has(text, "$.by_mail['?'].n"));
+  CHECK(!has(text, "@example"));
 }
 
 TEST_CASE("lint finds rules and blocks that never count, and keys without a rule") {
