@@ -25,7 +25,8 @@ Result<void> sample_rows(const SlotSourceConfig& config, std::size_t most, Batch
                 "give events in a file instead: --file EVENTS.jsonl");
   RELAY_ASSIGN(const auto session, SnapshotConnection::connect(config.connection));
   RELAY_TRY(session->run("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY", "begin reading sample rows"));
-  RELAY_ASSIGN(const auto exported, session->run("SELECT pg_catalog.pg_export_snapshot()", "begin reading sample rows"));
+  RELAY_ASSIGN(const auto exported,
+               session->run("SELECT pg_catalog.pg_export_snapshot()", "begin reading sample rows"));
   RELAY_ASSIGN(const auto reader, SnapshotReader::lock_tables(config));
   RELAY_TRY(reader->import(exported.front()[0].value_or(""), Lsn{1}));
   while (out.events().size() < most) {

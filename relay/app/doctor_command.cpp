@@ -20,7 +20,8 @@ Finding policy_finding(const Configuration& configuration, const PipelineConfig&
   if (const auto keys = policy::load_keys(text.keys, configuration.environment); !keys)
     return {Severity::error, keys.error().code, subject, keys.error().message, keys.error().hint};
   const auto count = std::to_string(text.keys.size());
-  return {Severity::ok, "policy_keys", subject, text.keys.empty() ? "needs no keys" : "its keys can be read (" + count + ")", ""};
+  return {Severity::ok, "policy_keys", subject,
+          text.keys.empty() ? "needs no keys" : "its keys can be read (" + count + ")", ""};
 }
 
 }  // namespace

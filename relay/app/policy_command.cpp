@@ -42,8 +42,9 @@ tl::expected<Chosen, ExitCode> choose(const Session& session) {
     return chosen;
   }
   session.err << "outbox-relay: "
-              << (names.empty() ? "no pipeline that was asked for has a policy\n  hint: policy: {file: FILE} in the configuration"
-                                : "several pipelines have a policy\n  hint: add --pipeline " + config::listed(names))
+              << (names.empty()
+                      ? "no pipeline that was asked for has a policy\n  hint: policy: {file: FILE} in the configuration"
+                      : "several pipelines have a policy\n  hint: add --pipeline " + config::listed(names))
               << "\n";
   return tl::unexpected(names.empty() ? ExitCode::configuration : ExitCode::usage);
 }
@@ -56,7 +57,8 @@ BatchLimits limits_of(std::uint64_t rows) {
 Result<void> take_sample(const Session& session, const Chosen& chosen, std::uint64_t rows, Batch& out) {
   const auto& options = session.invocation.policy;
   if (!options.sample_file.empty())
-    return policy::read_sample(options.sample_file, {options.aggregate_type, options.event_type, options.table}, rows, out);
+    return policy::read_sample(options.sample_file, {options.aggregate_type, options.event_type, options.table}, rows,
+                               out);
   const auto& source = *chosen.pipeline.source;
   if (!source.sample)
     return fail(ErrorKind::fatal, "sample_unsupported", "reading sample rows: the source " + source.name + " has none",
@@ -65,10 +67,12 @@ Result<void> take_sample(const Session& session, const Chosen& chosen, std::uint
 }
 
 // Whoever writes a policy need not have its keys: without them the results look alike and mean nothing.
-policy::Keys keys_or_others(const Session& session, const policy::PolicyText& text, const config::Environment& environment) {
+policy::Keys keys_or_others(const Session& session, const policy::PolicyText& text,
+                            const config::Environment& environment) {
   auto keys = policy::load_keys(text.keys, environment);
   if (keys) return std::move(*keys);
-  session.err << "outbox-relay: " << keys.error().text() << "\nShown with throwaway keys instead: what is hashed and encrypted will look different.\n";
+  session.err << "outbox-relay: " << keys.error().text()
+              << "\nShown with throwaway keys instead: what is hashed and encrypted will look different.\n";
   policy::Keys made;
   std::random_device random;
   for (const auto& spec : text.keys) {
@@ -87,7 +91,8 @@ std::size_t terminal_width() {
 
 tl::expected<policy::Survey, ExitCode> survey_of(const Session& session, const Chosen& chosen, Batch& sample) {
   const auto rows = session.invocation.policy.rows.value_or(kSurveyRows);
-  if (const auto taken = take_sample(session, chosen, rows, sample); !taken) return tl::unexpected(report(session, taken.error()));
+  if (const auto taken = take_sample(session, chosen, rows, sample); !taken)
+    return tl::unexpected(report(session, taken.error()));
   if (sample.empty()) session.err << "outbox-relay: the sample is empty: there are no rows yet\n";
   return policy::survey(*chosen.pipeline.policy, sample);
 }
@@ -99,7 +104,8 @@ const policy::KeyBytes* key_for(const policy::Keys& keys, const std::string& val
 }
 
 // The field is not written in the value; SIV tells which of the policy's encrypted fields it was.
-std::optional<std::string> decrypted(const policy::PolicyText& text, const policy::Keys& keys, const std::string& value) {
+std::optional<std::string> decrypted(const policy::PolicyText& text, const policy::Keys& keys,
+                                     const std::string& value) {
   const auto* const key = key_for(keys, value);
   if (key == nullptr) return std::nullopt;
   for (const auto& field : policy::encrypted_fields(text))
@@ -149,7 +155,8 @@ ExitCode policy_lint_command(const Session& session) {
   for (const auto& found : findings) {
     session.out << (found.mark.file.empty() ? chosen->pipeline.policy->file : found.mark.file);
     if (found.mark.line > 0) session.out << ":" << found.mark.line << ":" << found.mark.column;
-    session.out << ": " << found.code << ": " << found.subject << ": " << found.message << "\n  hint: " << found.hint << "\n";
+    session.out << ": " << found.code << ": " << found.subject << ": " << found.message << "\n  hint: " << found.hint
+                << "\n";
   }
   session.out << findings.size() << (findings.size() == 1 ? " finding" : " findings");
   if (!session.invocation.policy.offline) session.out << " in a sample of " << survey.events << " events";
@@ -172,7 +179,8 @@ ExitCode policy_decrypt_command(const Session& session) {
       session.out << *plain << "\n";
       continue;
     }
-    session.err << "outbox-relay: value " << i + 1 << " cannot be decrypted: another key, no field of this policy that is encrypted, or altered\n"
+    session.err << "outbox-relay: value " << i + 1
+                << " cannot be decrypted: another key, no field of this policy that is encrypted, or altered\n"
                 << "  hint: keep the old key and the rule in the policy as long as what they encrypted is to be read\n";
     code = ExitCode::configuration;
   }

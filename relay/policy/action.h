@@ -1,5 +1,5 @@
-// What is done with one value: text in, text out. A policy has one object per rule, since each may have a key of its own.
-// An action touches nothing but the value that it is given. Not thread-safe: each pipeline has its own.
+// What is done with one value: text in, text out. A policy has one object per rule, since each may have a key of its
+// own. An action touches nothing but the value that it is given. Not thread-safe: each pipeline has its own.
 #pragma once
 
 #include <cstdint>

@@ -22,7 +22,8 @@ int hex_value(char c) {
 }
 
 void trim_end(std::string_view& text) {
-  while (!text.empty() && std::string_view(" \t\r\n").find(text.back()) != std::string_view::npos) text.remove_suffix(1);
+  while (!text.empty() && std::string_view(" \t\r\n").find(text.back()) != std::string_view::npos)
+    text.remove_suffix(1);
 }
 
 }  // namespace

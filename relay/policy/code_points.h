@@ -1,4 +1,5 @@
-// Characters of a UTF-8 text, as people count them: code points. Pure. Bytes that continue none are counted as one each.
+// Characters of a UTF-8 text, as people count them: code points. Pure. Bytes that continue none are counted as one
+// each.
 #pragma once
 
 #include <cstddef>

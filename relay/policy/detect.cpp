@@ -25,7 +25,8 @@ void find_emails(std::string_view text, std::size_t detector, std::vector<Found>
     while (end < text.size() && is_domain(text[end])) ++end;
     while (end > at + 1 && (text[end - 1] == '.' || text[end - 1] == '-')) --end;
     const auto domain = text.substr(at + 1, end - at - 1);
-    if (begin < at && domain.find('.') != std::string_view::npos && domain.front() != '.') found.push_back({begin, end, detector});
+    if (begin < at && domain.find('.') != std::string_view::npos && domain.front() != '.')
+      found.push_back({begin, end, detector});
   }
 }
 

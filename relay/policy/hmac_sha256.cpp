@@ -59,7 +59,8 @@ KeyBytes hkdf_sha256(std::span<const unsigned char> key, std::span<const unsigne
   const auto text_of = [](const unsigned char* bytes, std::size_t n) {
     return std::string_view(reinterpret_cast<const char*>(bytes), n);
   };
-  auto extracted = HmacSha256(salt.empty() ? std::span<const unsigned char>(no_salt) : salt).tag(text_of(key.data(), key.size()));
+  auto extracted =
+      HmacSha256(salt.empty() ? std::span<const unsigned char>(no_salt) : salt).tag(text_of(key.data(), key.size()));
   const HmacSha256 expand(extracted);
   KeyBytes out(size);
   KeyBytes message(kTag + info.size() + 1);

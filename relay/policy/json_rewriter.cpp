@@ -9,8 +9,8 @@
 namespace relay::policy {
 namespace {
 
-// Only tells keys apart that are different; equal ones are compared. Seeded, so that nobody can prepare a document whose
-// keys must all be compared.
+// Only tells keys apart that are different; equal ones are compared. Seeded, so that nobody can prepare a document
+// whose keys must all be compared.
 std::uint64_t hash_of(std::string_view text) {
   static const std::uint64_t kSeed = std::uint64_t{std::random_device{}()} << 32 | std::random_device{}();
   std::uint64_t hash = kSeed ^ text.size();
@@ -79,7 +79,8 @@ bool JsonRewriter::value(PathAutomaton::State state, Mode mode, int depth) {
   }
   if (!node.live) return pass(depth) && mode == Mode::keep;
   switch (scanner_.peek()) {
-    case '{': return node.wants_array && !node.wants_object ? fault(JsonFault::wrong_type) : object(node, state, mode, depth);
+    case '{':
+      return node.wants_array && !node.wants_object ? fault(JsonFault::wrong_type) : object(node, state, mode, depth);
     case '[': return node.wants_object && !node.wants_array ? fault(JsonFault::wrong_type) : array(node, mode, depth);
     default: return scalar(node, mode);
   }
@@ -170,7 +171,8 @@ bool JsonRewriter::array(const PathAutomaton::Node& node, Mode mode, int depth) 
 bool JsonRewriter::apply(std::int32_t index, int depth) {
   const auto& rule = rules_->rules[static_cast<std::size_t>(index)];
   const char* const first = scanner_.at();
-  if (rule.kind == Rule::Kind::act && scanner_.peek() != '{' && scanner_.peek() != '[') return change_scalar(index, first);
+  if (rule.kind == Rule::Kind::act && scanner_.peek() != '{' && scanner_.peek() != '[')
+    return change_scalar(index, first);
   if (!pass(depth)) return false;
   if (rule.kind == Rule::Kind::drop) return false;
   if (rule.kind == Rule::Kind::replace) {

@@ -1,12 +1,12 @@
 // One pass over the bytes of a JSON document: what rules keep is copied as it stands, what they change is put in its
 // place, and everything else is left out. The document is checked strictly on the way; with any fault nothing leaves.
 //
-// Which rule counts for a value: the most specific one whose path matches it (json_path.h). `keep` lets the value and all
-// beneath it leave, except where a rule of its own matches something beneath. Every other action is for the whole value.
-// A value that no rule matches shares the fate of the array or object it is in; the document itself is denied.
+// Which rule counts for a value: the most specific one whose path matches it (json_path.h). `keep` lets the value and
+// all beneath it leave, except where a rule of its own matches something beneath. Every other action is for the whole
+// value. A value that no rule matches shares the fate of the array or object it is in; the document itself is denied.
 //
-// Denied members and elements are removed with their comma. An object or array on the way to something that a rule names
-// stays, if need be empty; one that is only searched (`..`, `.*`) is removed when nothing of it leaves.
+// Denied members and elements are removed with their comma. An object or array on the way to something that a rule
+// names stays, if need be empty; one that is only searched (`..`, `.*`) is removed when nothing of it leaves.
 #pragma once
 
 #include <cstdint>

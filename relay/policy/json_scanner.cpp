@@ -12,8 +12,8 @@ constexpr std::uint64_t kHighs = 0x8080808080808080u;
 
 constexpr std::uint64_t zero_bytes(std::uint64_t word) { return (word - kOnes) & ~word & kHighs; }
 
-// How many of the eight bytes are neither quote, backslash, control character nor beyond ASCII, up to the first that is.
-// What a subtraction borrows makes false hits only behind a true one.
+// How many of the eight bytes are neither quote, backslash, control character nor beyond ASCII, up to the first that
+// is. What a subtraction borrows makes false hits only behind a true one.
 int plain_bytes(const char* p) {
   static_assert(std::endian::native == std::endian::little);
   std::uint64_t word;

@@ -42,7 +42,8 @@ class JsonScanner {
     while (p_ != end_ && (*p_ == ' ' || *p_ == '\n' || *p_ == '\r' || *p_ == '\t')) ++p_;
   }
 
-  // Each begins at the value's first byte and ends behind its last. On a fault: false or nullopt, and fault() says which.
+  // Each begins at the value's first byte and ends behind its last. On a fault: false or nullopt, and fault() says
+  // which.
   std::optional<Text> string();
   std::optional<std::string_view> number();
   bool word(std::string_view expected);

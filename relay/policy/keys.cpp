@@ -91,9 +91,10 @@ Result<KeyBytes> load_key(const KeySpec& spec, const config::Environment& enviro
   auto bytes = decoded(spec, text);
   wipe(text.data(), text.size());
   if (!bytes)
-    return fail(key_error(spec, "policy_key_malformed", where(spec),
-                          spec.encoding == KeySpec::Encoding::hex ? "it is not hexadecimal" : "it is not base64",
-                          "say how it is written with encoding: hex or raw, or make a new one: openssl rand -base64 32"));
+    return fail(
+        key_error(spec, "policy_key_malformed", where(spec),
+                  spec.encoding == KeySpec::Encoding::hex ? "it is not hexadecimal" : "it is not base64",
+                  "say how it is written with encoding: hex or raw, or make a new one: openssl rand -base64 32"));
   const auto size = bytes->size();
   KeyBytes key(std::span(reinterpret_cast<const unsigned char*>(bytes->data()), size));
   wipe(bytes->data(), size);

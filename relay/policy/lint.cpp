@@ -42,14 +42,18 @@ class Linter {
       const auto& before = policy_.blocks[i];
       if (covers(before.aggregate_types, block.aggregate_types) && covers(before.event_types, block.event_types) &&
           covers(before.tables, block.tables))
-        return add(block.mark, "block_shadowed", block_, "no event comes here: events[" + std::to_string(i) + "] matches all of them",
+        return add(block.mark, "block_shadowed", block_,
+                   "no event comes here: events[" + std::to_string(i) + "] matches all of them",
                    "put the narrower block first");
     }
     const Decider decider(block);
     for (const auto& rule : block.payload) check_rule(block, decider, rule);
     if (sample_ == nullptr || sample_->events == 0) return;
-    const bool met = std::any_of(sample_->kinds.begin(), sample_->kinds.end(), [&](const KindSeen& k) { return k.block == &block; });
-    if (!met) add(block.mark, "block_never_matched", block_, "no event of the sample matches", "look at `match`; a larger sample: --rows");
+    const bool met =
+        std::any_of(sample_->kinds.begin(), sample_->kinds.end(), [&](const KindSeen& k) { return k.block == &block; });
+    if (!met)
+      add(block.mark, "block_never_matched", block_, "no event of the sample matches",
+          "look at `match`; a larger sample: --rows");
   }
 
   void check_rule(const BlockText& block, const Decider& decider, const PathRule& rule) {
@@ -57,11 +61,15 @@ class Linter {
     const auto* const winner = decider.rule_for(rule.path);
     if (winner != nullptr && winner != &rule)
       return add(rule.rule.mark, "rule_shadowed", subject,
-                 "it never counts: " + winner->path.text() + " (" + std::string(to_string(winner->rule.action)) + ") decides before it",
+                 "it never counts: " + winner->path.text() + " (" + std::string(to_string(winner->rule.action)) +
+                     ") decides before it",
                  "remove one of the two");
     if (sample_ == nullptr || sample_->used.count(&rule) != 0) return;
-    const bool met = std::any_of(sample_->kinds.begin(), sample_->kinds.end(), [&](const KindSeen& k) { return k.block == &block; });
-    if (met) add(rule.rule.mark, "rule_never_matched", subject, "no value of the sample is there", "look at the path; a larger sample: --rows");
+    const bool met =
+        std::any_of(sample_->kinds.begin(), sample_->kinds.end(), [&](const KindSeen& k) { return k.block == &block; });
+    if (met)
+      add(rule.rule.mark, "rule_never_matched", subject, "no value of the sample is there",
+          "look at the path; a larger sample: --rows");
   }
 
   void check_keys() {
@@ -96,7 +104,8 @@ class Linter {
       const bool as_it_is = field.leaves && (field.rule == nullptr || field.rule->action == ActionKind::keep);
       for (const auto& [detector, count] : field.hits)
         if (as_it_is)
-          add(mark, "detected_in_kept", subject, std::to_string(count) + " of " + std::to_string(values) + " values hold something like: " + detector,
+          add(mark, "detected_in_kept", subject,
+              std::to_string(count) + " of " + std::to_string(values) + " values hold something like: " + detector,
               "use detect, hash or drop for it, if that is not meant to leave");
     }
   }

@@ -1,5 +1,5 @@
-// What is probably not meant in a policy: rules that cannot or never did match, fields whose hash protects little, values
-// that leave and should perhaps not. Pure.
+// What is probably not meant in a policy: rules that cannot or never did match, fields whose hash protects little,
+// values that leave and should perhaps not. Pure.
 #pragma once
 
 #include <string>

@@ -117,7 +117,8 @@ class AutomatonBuilder {
                             return s.kind == PathStep::Kind::any_element || s.index == index;
                           })});
     const auto other_member = after(set, true, [](const PathStep& s) { return s.kind == PathStep::Kind::any_member; });
-    const auto other_element = after(set, false, [](const PathStep& s) { return s.kind == PathStep::Kind::any_element; });
+    const auto other_element =
+        after(set, false, [](const PathStep& s) { return s.kind == PathStep::Kind::any_element; });
     auto& node = automaton_.nodes_[state];
     node.members = std::move(members);
     node.elements = std::move(elements);

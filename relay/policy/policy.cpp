@@ -97,7 +97,8 @@ void name_objects(const PathAutomaton& paths, PathAutomaton::State state, const 
   if (!node.placed || !out[state].empty()) return;
   out[state] = path;
   for (const auto& edge : node.members) name_objects(paths, edge.to, path + "." + edge.name, out);
-  for (const auto& edge : node.elements) name_objects(paths, edge.to, path + "[" + std::to_string(edge.index) + "]", out);
+  for (const auto& edge : node.elements)
+    name_objects(paths, edge.to, path + "[" + std::to_string(edge.index) + "]", out);
   name_objects(paths, node.other_element, path + "[*]", out);
 }
 
@@ -126,7 +127,8 @@ Block compile_block(const BlockText& text, const Keys& keys) {
   block.key = field_rule(text.key, "key", keys);
   block.aggregate_type = field_rule(text.aggregate_type, "aggregate_type", keys);
   block.event_type = field_rule(text.event_type, "event_type", keys);
-  for (const auto& [name, rule] : text.headers) block.headers.push_back({name, field_rule(rule, "header " + name, keys)});
+  for (const auto& [name, rule] : text.headers)
+    block.headers.push_back({name, field_rule(rule, "header " + name, keys)});
   compile_payload(text, keys, block);
   block.classes = classes_of(text);
   return block;

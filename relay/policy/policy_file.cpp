@@ -41,7 +41,9 @@ const ActionFields& fields_of(ActionKind kind) {
 
 class Reader {
  public:
-  Reader(const Value& root, std::string file, Diagnostics& out) : root_(root), out_(out) { policy_.file = std::move(file); }
+  Reader(const Value& root, std::string file, Diagnostics& out) : root_(root), out_(out) {
+    policy_.file = std::move(file);
+  }
 
   PolicyText read() {
     for (const auto& [id, key] : root_["keys"].entries()) read_key(id, key);
@@ -61,7 +63,8 @@ class Reader {
   void read_key(const std::string& id, const Value& value) {
     KeySpec spec;
     spec.id = id;
-    const int places = int{value["file"].has_value()} + int{value["directory"].has_value()} + int{value["environment"].has_value()};
+    const int places =
+        int{value["file"].has_value()} + int{value["directory"].has_value()} + int{value["environment"].has_value()};
     if (places != 1)
       wrong(value, "keys." + id, places == 0 ? "it is not said where the key is" : "the key is in several places",
             "write one of file, directory and environment");
@@ -83,7 +86,8 @@ class Reader {
     block.event_types = read_list(match["event_type"]);
     block.tables = read_list(match["table"]);
     if (!match["aggregate_type"] && !match["event_type"] && !match["table"])
-      wrong(match, path_ + ".match", "it names nothing", "write aggregate_type: NAME, or aggregate_type: \"*\" for every event");
+      wrong(match, path_ + ".match", "it names nothing",
+            "write aggregate_type: NAME, or aggregate_type: \"*\" for every event");
     read_field(value, "id", block.id);
     read_field(value, "key", block.key);
     read_field(value, "aggregate_type", block.aggregate_type);
@@ -112,7 +116,8 @@ class Reader {
   }
 
   void check_id(const Value& value, const std::optional<RuleText>& rule) {
-    if (!rule || rule->action == ActionKind::keep || rule->action == ActionKind::hash || rule->action == ActionKind::encrypt)
+    if (!rule || rule->action == ActionKind::keep || rule->action == ActionKind::hash ||
+        rule->action == ActionKind::encrypt)
       return;
     wrong(value, path_ + ".id", std::string(to_string(rule->action)) + " would make different ids equal",
           "write keep, hash or encrypt: consumers recognise repeated events by the id");
@@ -128,7 +133,8 @@ class Reader {
   void read_payload(const Value& block, BlockText& out) {
     const auto& payload = block["payload"];
     if (!payload) {
-      wrong(block, path_ + ".payload", "is missing", "write the paths that may leave; payload: {} lets nothing of it leave");
+      wrong(block, path_ + ".payload", "is missing",
+            "write the paths that may leave; payload: {} lets nothing of it leave");
       return;
     }
     for (const auto& [text, value] : payload.entries()) {
@@ -149,9 +155,11 @@ class Reader {
   void check_path(const JsonPath& path, const RuleText& rule, const Value& value, const std::string& field,
                   const BlockText& block) {
     if (path.steps.empty() && (rule.action == ActionKind::drop || rule.action == ActionKind::null))
-      wrong(value, field, "an event without its payload is a deletion to many consumers", "write payload: {} for an empty one");
+      wrong(value, field, "an event without its payload is a deletion to many consumers",
+            "write payload: {} for an empty one");
     for (const auto& other : block.payload)
-      if (other.path == path) wrong(value, field, "the path stands twice, once as " + other.path.text(), "remove one of them");
+      if (other.path == path)
+        wrong(value, field, "the path stands twice, once as " + other.path.text(), "remove one of them");
   }
 
   void check_size(const Value& payload, const BlockText& block) {
@@ -166,11 +174,13 @@ class Reader {
     rule.mark = value.mark();
     if (!value["action"]) return rule;
     const auto& name = value["action"].as_string();
-    rule.action = std::find_if(std::begin(kActions), std::end(kActions), [&](const auto& a) { return a.first == name; })->second;
+    rule.action =
+        std::find_if(std::begin(kActions), std::end(kActions), [&](const auto& a) { return a.first == name; })->second;
     check_settings(value, rule.action, field);
     read_settings(value, rule);
     if (!rule.key.empty()) check_key(value, rule.key, field);
-    if (!rule.join.empty() && rule.key.empty()) wrong(value["join"], field + ".join", "there is no key to share", "write key: NAME");
+    if (!rule.join.empty() && rule.key.empty())
+      wrong(value["join"], field + ".join", "there is no key to share", "write key: NAME");
     if (rule.action == ActionKind::generalise && value["to"].has_value() == value["bucket"].has_value())
       wrong(value, field, "generalise wants exactly one of `to` and `bucket`", "write to: month, or bucket: 10");
     if (rule.action == ActionKind::detect) check_patterns(value, rule, field);
@@ -183,7 +193,8 @@ class Reader {
       if (name == "action" || name == "class") continue;
       if (std::find(fields.known.begin(), fields.known.end(), name) == fields.known.end())
         wrong(setting, field + "." + name, "the action " + std::string(to_string(action)) + " has no " + name,
-              fields.known.empty() ? "remove it" : "it knows " + config::listed({fields.known.begin(), fields.known.end()}, "and"));
+              fields.known.empty() ? "remove it"
+                                   : "it knows " + config::listed({fields.known.begin(), fields.known.end()}, "and"));
     }
     for (const auto& name : fields.needed)
       if (!value[name])
@@ -211,7 +222,8 @@ class Reader {
     rule.find_email = finds("email");
     rule.find_card = finds("card");
     rule.find_iban = finds("iban");
-    for (const auto& [name, expression] : value["patterns"].entries()) rule.patterns.push_back({name, expression.as_string()});
+    for (const auto& [name, expression] : value["patterns"].entries())
+      rule.patterns.push_back({name, expression.as_string()});
   }
 
   void check_key(const Value& value, const std::string& key, const std::string& field) {

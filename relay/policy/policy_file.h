@@ -1,5 +1,5 @@
-// The policy file: YAML -> plain values, checked in everything that can be checked without keys and events. All problems
-// at once, in the form of relay/config. Reads that one file (load_policy) and nothing else.
+// The policy file: YAML -> plain values, checked in everything that can be checked without keys and events. All
+// problems at once, in the form of relay/config. Reads that one file (load_policy) and nothing else.
 #pragma once
 
 #include <cstdint>

@@ -67,7 +67,10 @@ class PolicyTransform::Watch final : public UnnamedMembers {
 };
 
 PolicyTransform::PolicyTransform(std::unique_ptr<Policy> policy, TransformOptions options, Logger log)
-    : policy_(std::move(policy)), options_(options), log_(std::move(log)), watch_(std::make_unique<Watch>(statistics_)) {}
+    : policy_(std::move(policy)),
+      options_(options),
+      log_(std::move(log)),
+      watch_(std::make_unique<Watch>(statistics_)) {}
 
 PolicyTransform::~PolicyTransform() = default;
 
@@ -134,8 +137,10 @@ bool PolicyTransform::scrub_with(Block& block, Event& event, Arena& arena) {
   const bool id = field(block.id, event.id);
   const bool aggregate_type = field(block.aggregate_type, event.aggregate_type);
   const bool event_type = field(block.event_type, event.event_type);
-  if (!id || !aggregate_type || !event_type || !field(block.key, event.aggregate_id) || !scrub_headers(block, event, arena)) {
-    reject(event, "policy_wrong_type", "the policy's rule for the id, the key, a type or a header is not for such a text");
+  if (!id || !aggregate_type || !event_type || !field(block.key, event.aggregate_id) ||
+      !scrub_headers(block, event, arena)) {
+    reject(event, "policy_wrong_type",
+           "the policy's rule for the id, the key, a type or a header is not for such a text");
     return false;
   }
   return scrub_payload(block, event, arena);
@@ -155,7 +160,8 @@ bool PolicyTransform::scrub_field(FieldRule& rule, std::string_view& field, Aren
 bool PolicyTransform::scrub_headers(Block& block, Event& event, Arena& arena) {
   headers_.clear();
   for (auto header : event.headers) {
-    const auto rule = std::find_if(block.headers.begin(), block.headers.end(), [&](const auto& r) { return r.name == header.name; });
+    const auto rule =
+        std::find_if(block.headers.begin(), block.headers.end(), [&](const auto& r) { return r.name == header.name; });
     if (rule == block.headers.end()) {
       watch_->saw_header(header.name);
       continue;
@@ -183,7 +189,8 @@ bool PolicyTransform::scrub_payload(Block& block, Event& event, Arena& arena) {
   }
   const auto fault = fault_of(outcome.fault);
   const bool of_rule = outcome.rule != PathAutomaton::kNoRule;
-  reject(event, fault.code, of_rule ? std::string_view(block.wrong_types[static_cast<std::size_t>(outcome.rule)]) : fault.reason);
+  reject(event, fault.code,
+         of_rule ? std::string_view(block.wrong_types[static_cast<std::size_t>(outcome.rule)]) : fault.reason);
   return false;
 }
 

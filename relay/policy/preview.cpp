@@ -83,14 +83,16 @@ class Comparison {
         if (named.name == header.name) rule = &named.rule;
     const auto* const left = find(after_.headers, header.name);
     const auto name = "header " + std::string(header.name);
-    lines_.push_back({name, shown(header.value), left != nullptr ? shown(left->value) : "", why_of(rule, name, name), left != nullptr});
+    lines_.push_back({name, shown(header.value), left != nullptr ? shown(left->value) : "", why_of(rule, name, name),
+                      left != nullptr});
   }
 
   void payload() {
     if (before_.is_tombstone()) return;
     const auto before = leaves_of(before_.payload);
     if (!before) {
-      lines_.push_back({"payload", "(no JSON, " + std::to_string(before_.payload.size()) + " bytes)", "", "", !after_.is_tombstone()});
+      lines_.push_back({"payload", "(no JSON, " + std::to_string(before_.payload.size()) + " bytes)", "", "",
+                        !after_.is_tombstone()});
       return;
     }
     auto after = after_.is_tombstone() ? std::vector<Leaf>{} : leaves_of(after_.payload).value_or(std::vector<Leaf>{});
@@ -101,8 +103,8 @@ class Comparison {
       const auto at = std::find_if(after.begin(), after.end(), [&](const Leaf& l) { return l.path == leaf.path; });
       const auto name = leaf.path.text();
       const auto rule_path = rule != nullptr ? rule->path.text() : "";
-      lines_.push_back({name, leaf.raw, at != after.end() ? at->raw : "", why_of(rule != nullptr ? &rule->rule : nullptr, rule_path, name),
-                        at != after.end()});
+      lines_.push_back({name, leaf.raw, at != after.end() ? at->raw : "",
+                        why_of(rule != nullptr ? &rule->rule : nullptr, rule_path, name), at != after.end()});
     }
   }
 
@@ -115,7 +117,8 @@ class Comparison {
 std::string verdict(const Event& event) {
   switch (event.disposition) {
     case Disposition::blocked: return "blocked: no block of the policy is for it";
-    case Disposition::reject: return "rejected (" + std::string(event.reject_code) + "): " + std::string(event.reject_reason);
+    case Disposition::reject:
+      return "rejected (" + std::string(event.reject_code) + "): " + std::string(event.reject_reason);
     default: return "leaves";
   }
 }
@@ -126,10 +129,12 @@ std::string preview(const PolicyText& policy, const Event& after, const PreviewS
   const auto lines = Comparison(policy, after).lines();
   const auto colour = [&](const char* code) { return style.colour ? code : ""; };
   std::size_t name_width = 8;
-  for (const auto& line : lines) name_width = std::min<std::size_t>(36, std::max(name_width, count_characters(line.name)));
+  for (const auto& line : lines)
+    name_width = std::min<std::size_t>(36, std::max(name_width, count_characters(line.name)));
   const auto rest = style.width > name_width + 60 ? style.width - name_width - 26 : std::size_t{34};
   const auto column = rest / 2;
-  std::string out = std::string(colour(kHead)) + kind_of(*after.unscrubbed) + colour(kPlain) + "  " + verdict(after) + "\n";
+  std::string out =
+      std::string(colour(kHead)) + kind_of(*after.unscrubbed) + colour(kPlain) + "  " + verdict(after) + "\n";
   for (const auto& line : lines) {
     const bool same = line.leaves && line.before == line.after;
     out += "  " + fitted(line.name, name_width) + "  " + fitted(line.before, column) + "  ";

@@ -1,5 +1,5 @@
-// One event before and after its policy, field by field, side by side. Shows values: only for the person who asked, on the
-// terminal that they sit at, never for a log. Pure.
+// One event before and after its policy, field by field, side by side. Shows values: only for the person who asked, on
+// the terminal that they sit at, never for a log. Pure.
 #pragma once
 
 #include <string>

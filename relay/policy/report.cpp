@@ -73,7 +73,8 @@ std::string as_text(const Survey& survey) {
     out += head_of(kind) + "\n";
     for (const auto& row : rows) {
       std::string line = " ";
-      for (std::size_t i = 0; i < row.size(); ++i) line += " " + row[i] + std::string(widths[i] - count_characters(row[i]) + 1, ' ');
+      for (std::size_t i = 0; i < row.size(); ++i)
+        line += " " + row[i] + std::string(widths[i] - count_characters(row[i]) + 1, ' ');
       out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
     }
     out += "\n";
@@ -91,7 +92,8 @@ std::string in_cell(const std::string& text) {
 }
 
 std::string as_markdown(const Survey& survey, const std::string& file) {
-  std::string out = "# What leaves under " + in_cell(file) + "\n\nFrom a sample of " + std::to_string(survey.events) + " events.\n";
+  std::string out =
+      "# What leaves under " + in_cell(file) + "\n\nFrom a sample of " + std::to_string(survey.events) + " events.\n";
   for (const auto& kind : survey.kinds) {
     out += "\n## " + in_cell(head_of(kind)) + "\n\n";
     const auto add = [&](const Row& row) {

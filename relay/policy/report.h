@@ -1,5 +1,5 @@
-// The record of what a sample holds and what becomes of it: every field, its class, its action, what detectors found. Holds
-// names and counts and no value, so that it can be handed on. Pure.
+// The record of what a sample holds and what becomes of it: every field, its class, its action, what detectors found.
+// Holds names and counts and no value, so that it can be handed on. Pure.
 #pragma once
 
 #include <string>

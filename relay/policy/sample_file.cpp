@@ -54,7 +54,9 @@ void add_headers(const Json& line, Event& event, Arena& arena) {
   const auto headers = arena.array<Header>(at->size());
   std::size_t n = 0;
   for (const auto& [name, value] : at->items())
-    headers[n++] = {arena.copy(name), value.is_null() ? std::string_view{} : arena.copy(value.is_string() ? value.get<std::string>() : value.dump())};
+    headers[n++] = {arena.copy(name), value.is_null()
+                                          ? std::string_view{}
+                                          : arena.copy(value.is_string() ? value.get<std::string>() : value.dump())};
   event.headers = headers;
 }
 

@@ -1,5 +1,5 @@
-// Events from a file, one JSON object a line: as the file sink writes them (with id, aggregate_type, aggregate_id, event_type,
-// payload, headers), or payloads alone, to which `kind` gives the rest. Reads that file and nothing else.
+// Events from a file, one JSON object a line: as the file sink writes them (with id, aggregate_type, aggregate_id,
+// event_type, payload, headers), or payloads alone, to which `kind` gives the rest. Reads that file and nothing else.
 #pragma once
 
 #include <string>

@@ -48,7 +48,8 @@ class LeafReader {
     std::uint64_t index = 0;
     do {
       scanner_.space();
-      if (open == '{' ? !name() : (path_.steps.push_back({PathStep::Kind::element, false, {}, index++}), false)) return false;
+      if (open == '{' ? !name() : (path_.steps.push_back({PathStep::Kind::element, false, {}, index++}), false))
+        return false;
       if (!value(depth + 1)) return false;
       path_.steps.pop_back();
       scanner_.space();
@@ -85,7 +86,8 @@ bool names(const std::vector<std::string>& list, std::string_view value) {
   return list.empty() || (value.data() != nullptr && std::find(list.begin(), list.end(), value) != list.end());
 }
 
-// Elements of an array are one field; so are members whose names may be values in disguise, as in {"bob@example.com": 1}.
+// Elements of an array are one field; so are members whose names may be values in disguise, as in {"bob@example.com":
+// 1}.
 std::string field_of(const JsonPath& path, const PathRule* rule) {
   const bool named = rule != nullptr && rule->path == path;
   auto general = path;
@@ -122,14 +124,16 @@ class Surveyor {
 
  private:
   KindSeen& kind_named(const std::string& name, const BlockText* block) {
-    const auto at = std::find_if(out_.kinds.begin(), out_.kinds.end(), [&](const KindSeen& k) { return k.name == name; });
+    const auto at =
+        std::find_if(out_.kinds.begin(), out_.kinds.end(), [&](const KindSeen& k) { return k.name == name; });
     if (at != out_.kinds.end()) return *at;
     out_.kinds.push_back({name, block, 0, 0, {}});
     return out_.kinds.back();
   }
 
   static FieldSeen& field_named(KindSeen& kind, const std::string& name) {
-    const auto at = std::find_if(kind.fields.begin(), kind.fields.end(), [&](const FieldSeen& f) { return f.name == name; });
+    const auto at =
+        std::find_if(kind.fields.begin(), kind.fields.end(), [&](const FieldSeen& f) { return f.name == name; });
     if (at != kind.fields.end()) return *at;
     kind.fields.emplace_back();
     kind.fields.back().name = name;
@@ -144,7 +148,8 @@ class Surveyor {
     take_text(kind, "header " + std::string(header.name), header.value, rule, false);
   }
 
-  void take_text(KindSeen& kind, const std::string& name, std::string_view text, const RuleText* rule, bool leaves_without) {
+  void take_text(KindSeen& kind, const std::string& name, std::string_view text, const RuleText* rule,
+                 bool leaves_without) {
     auto& field = field_named(kind, name);
     field.rule = rule;
     field.rule_name = rule != nullptr ? name : "";

@@ -1,5 +1,5 @@
-// What a sample of events holds, field by field, and what a policy decides about each: what preview, report and lint look
-// at. For people; nothing of it runs while events are delivered. Pure.
+// What a sample of events holds, field by field, and what a policy decides about each: what preview, report and lint
+// look at. For people; nothing of it runs while events are delivered. Pure.
 #pragma once
 
 #include <cstdint>

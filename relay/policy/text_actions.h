@@ -1,5 +1,5 @@
-// Actions that need no key: parts of a text are hidden, cut off or made coarser. Each takes a number by its text and then
-// gives text, where it says nothing else; a boolean is a wrong type.
+// Actions that need no key: parts of a text are hidden, cut off or made coarser. Each takes a number by its text and
+// then gives text, where it says nothing else; a boolean is a wrong type.
 #pragma once
 
 #include <cstdint>

@@ -7,7 +7,8 @@
 namespace relay::policy {
 
 bool is_plain_name(std::string_view name) {
-  if (name.empty() || name.size() > 63 || (name[0] >= '0' && name[0] <= '9') || name[0] == '-' || name[0] == '.') return false;
+  if (name.empty() || name.size() > 63 || (name[0] >= '0' && name[0] <= '9') || name[0] == '-' || name[0] == '.')
+    return false;
   int digits = 0;
   for (const char c : name) {
     const bool digit = c >= '0' && c <= '9';

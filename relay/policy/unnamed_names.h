@@ -10,8 +10,8 @@ namespace relay::policy {
 
 struct Unnamed;
 
-// What may be shown as the name of a column, a member or a type: a word of letters, digits, _, - and . that begins with a
-// letter or _ and has no more than six digits. Whatever else stands there may be a value in disguise.
+// What may be shown as the name of a column, a member or a type: a word of letters, digits, _, - and . that begins with
+// a letter or _ and has no more than six digits. Whatever else stands there may be a value in disguise.
 bool is_plain_name(std::string_view name);
 
 class NameCounts {

@@ -26,9 +26,10 @@ struct Files {
     write("relay.yaml", "database: {url: u}\npipelines:\n"
                         "  payments: {source: {type: slot}, policy: none, sink: {type: memory}}\n"
                         "  analytics: {source: {type: slot}, policy: {file: policy.yaml}, sink: {type: partner}}\n");
-    write("policy.yaml", "version: 1\nkeys: {k: {file: k}}\nevents:\n"
-                         "  - match: {aggregate_type: order, event_type: placed}\n    key: keep\n    payload:\n"
-                         "      $.email: {action: encrypt, key: k, class: personal}\n      $.a: drop\n      $.a.b: keep\n");
+    write("policy.yaml",
+          "version: 1\nkeys: {k: {file: k}}\nevents:\n"
+          "  - match: {aggregate_type: order, event_type: placed}\n    key: keep\n    payload:\n"
+          "      $.email: {action: encrypt, key: k, class: personal}\n      $.a: drop\n      $.a.b: keep\n");
     write("k", "cnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnI=");
     write("events.jsonl", "{\"email\":\"bob@example.com\",\"new\":1}\n");
   }
@@ -42,7 +43,8 @@ struct Files {
     return try_command(std::make_shared<World>(), words, typed);
   }
   Said with_events(std::vector<std::string> words) const {
-    words.insert(words.end(), {"--file", (path / "events.jsonl").string(), "--aggregate-type", "order", "--event-type", "placed"});
+    words.insert(words.end(),
+                 {"--file", (path / "events.jsonl").string(), "--aggregate-type", "order", "--event-type", "placed"});
     return say(std::move(words));
   }
   std::filesystem::path path;
@@ -92,9 +94,11 @@ TEST_CASE("policy decrypt takes back what encrypt made, from arguments or standa
   const auto keys = policy::load_keys({{"k", (files.path / "k").string(), "", "", {}}}, config::process_environment());
   REQUIRE(keys.has_value());
   std::string value;
-  policy::encrypt_action(keys->at("k"), "k", "payload $.email")->apply({policy::Scalar::Type::string, "bob@example.com"}, value);
+  policy::encrypt_action(keys->at("k"), "k", "payload $.email")
+      ->apply({policy::Scalar::Type::string, "bob@example.com"}, value);
   CHECK(files.say({"policy", "decrypt", value}).out == "\"bob@example.com\"\n");
-  CHECK(files.say({"policy", "decrypt"}, value + "\n" + value + "\n").out == "\"bob@example.com\"\n\"bob@example.com\"\n");
+  CHECK(files.say({"policy", "decrypt"}, value + "\n" + value + "\n").out ==
+        "\"bob@example.com\"\n\"bob@example.com\"\n");
   const auto altered = files.say({"policy", "decrypt", value, value + "A"});
   CHECK(altered.code == ExitCode::configuration);
   CHECK(altered.has("value 2 cannot be decrypted"));

@@ -8,8 +8,9 @@
 namespace relay::policy::test {
 namespace {
 
-constexpr const char* kWords[] = {"blue", "a/b", "ü", "日本", "\xF0\x9D\x84\x9E", "tab\t", "quote\"", "back\\slash", "", "plain text",
-                                  "line\nbreak", "\x01", "{\"x\":1}", "0", "null", "x"};
+constexpr const char* kWords[] = {"blue",      "a/b",         "ü",    "日本",       "\xF0\x9D\x84\x9E", "tab\t",
+                                  "quote\"",   "back\\slash", "",     "plain text", "line\nbreak",      "\x01",
+                                  "{\"x\":1}", "0",           "null", "x"};
 
 // Code points of valid UTF-8.
 std::vector<std::uint32_t> code_points(std::string_view text) {
@@ -83,8 +84,18 @@ std::string Documents::space() {
 }
 
 std::string Documents::number() {
-  static constexpr const char* kNumbers[] = {"0", "-0", "-0.0", "17", "1.50", "1e5", "1E+05", "0.000e-3", "123456789012345678901234567890",
-                                             "-9.99999999999999999e307", "4.9e-324", "1.0"};
+  static constexpr const char* kNumbers[] = {"0",
+                                             "-0",
+                                             "-0.0",
+                                             "17",
+                                             "1.50",
+                                             "1e5",
+                                             "1E+05",
+                                             "0.000e-3",
+                                             "123456789012345678901234567890",
+                                             "-9.99999999999999999e307",
+                                             "4.9e-324",
+                                             "1.0"};
   return kNumbers[below(std::size(kNumbers))];
 }
 
@@ -173,7 +184,8 @@ Node* Documents::document() {
   maybe(root, "other", [&] { return value(4, true); });
   maybe(root, "ssn", [&] { return value(2, true); });
   maybe(root, "gone", [&] { return value(3, true); });
-  for (auto* object : {root, customer, profile}) std::shuffle(object->children.begin(), object->children.end(), random_);
+  for (auto* object : {root, customer, profile})
+    std::shuffle(object->children.begin(), object->children.end(), random_);
   return root;
 }
 
@@ -212,8 +224,10 @@ struct Place {
 };
 
 bool fits(const PathStep& step, const Place& place) {
-  if (place.member) return step.kind == PathStep::Kind::any_member || (step.kind == PathStep::Kind::member && step.name == place.name);
-  return step.kind == PathStep::Kind::any_element || (step.kind == PathStep::Kind::element && step.index == place.index);
+  if (place.member)
+    return step.kind == PathStep::Kind::any_member || (step.kind == PathStep::Kind::member && step.name == place.name);
+  return step.kind == PathStep::Kind::any_element ||
+         (step.kind == PathStep::Kind::element && step.index == place.index);
 }
 
 // Does the path from step i on match the places from j on?
@@ -228,7 +242,8 @@ bool leads(const JsonPath& path, std::size_t i, const std::vector<Place>& places
 bool on_the_way(const JsonPath& path, const std::vector<Place>& places) {
   if (path.steps.size() <= places.size()) return false;
   for (std::size_t i = 0; i < places.size(); ++i)
-    if (path.steps[i].deep || path.steps[i].kind == PathStep::Kind::any_member || !fits(path.steps[i], places[i])) return false;
+    if (path.steps[i].deep || path.steps[i].kind == PathStep::Kind::any_member || !fits(path.steps[i], places[i]))
+      return false;
   return true;
 }
 

@@ -1,5 +1,5 @@
-// Generated JSON documents with markers at places that a policy covers, and a second opinion on what must leave of them:
-// the same rules by a plain walk over a tree, so that it shares nothing with the rewriter but the words.
+// Generated JSON documents with markers at places that a policy covers, and a second opinion on what must leave of
+// them: the same rules by a plain walk over a tree, so that it shares nothing with the rewriter but the words.
 #pragma once
 
 #include <memory>

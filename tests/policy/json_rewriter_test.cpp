@@ -14,7 +14,8 @@ TEST_CASE("what no rule names does not leave, and what is kept keeps its bytes")
   CHECK(scrubbed("$.a: keep", R"({ "a" : 1.50e+01 , "b" : 2 })") == R"({ "a" : 1.50e+01 })");
   CHECK(scrubbed("$.b: keep", R"({ "a" : 1 , "b" : 2 })") == R"({ "b" : 2 })");
   CHECK(scrubbed("$: keep\n$.x: drop", "{\n  \"z\": 00e0,\n}") == "policy_payload_not_json");
-  CHECK(scrubbed("$: keep\n$.x: drop", "\n{\"t\":\"\\u0041\\/\", \"n\":-0.0}\n") == "\n{\"t\":\"\\u0041\\/\", \"n\":-0.0}\n");
+  CHECK(scrubbed("$: keep\n$.x: drop", "\n{\"t\":\"\\u0041\\/\", \"n\":-0.0}\n") ==
+        "\n{\"t\":\"\\u0041\\/\", \"n\":-0.0}\n");
   CHECK(scrubbed("", R"({"a":1})") == "{}");
   CHECK(scrubbed("", "[1,2]") == "[]");
   CHECK(scrubbed("$.a: keep", "{}") == "{}");
@@ -38,15 +39,18 @@ TEST_CASE("keep lets everything beneath leave, but for what a rule of its own is
 }
 
 TEST_CASE("the order of rules does not matter, the more specific one does") {
-  for (const char* rules : {"$.*: drop\n$.a: keep", "$.a: keep\n$.*: drop"}) CHECK(scrubbed(rules, R"({"a":1,"b":2})") == R"({"a":1})");
-  CHECK(scrubbed("$.*.a: keep\n$.x.*: drop", R"({"x":{"a":1,"b":2},"y":{"a":3,"b":4}})") == R"({"x":{"a":1},"y":{"a":3}})");
+  for (const char* rules : {"$.*: drop\n$.a: keep", "$.a: keep\n$.*: drop"})
+    CHECK(scrubbed(rules, R"({"a":1,"b":2})") == R"({"a":1})");
+  CHECK(scrubbed("$.*.a: keep\n$.x.*: drop", R"({"x":{"a":1,"b":2},"y":{"a":3,"b":4}})") ==
+        R"({"x":{"a":1},"y":{"a":3}})");
   CHECK(scrubbed("$.items[*]: drop\n$.items[1]: keep", R"({"items":[1,2,3]})") == R"({"items":[2]})");
 }
 
 TEST_CASE("an object on the way to a named value stays, one that is only searched does not") {
   CHECK(scrubbed("$.a.b: keep", R"({"a":{"c":1},"d":{"c":2}})") == R"({"a":{}})");
   CHECK(scrubbed("$.a.b: keep", R"({"a":null})") == R"({"a":null})");
-  CHECK(scrubbed("$..b: keep", R"({"bob":{"c":1},"d":{"b":2},"e":[{"c":1},{"b":3}]})") == R"({"d":{"b":2},"e":[{"b":3}]})");
+  CHECK(scrubbed("$..b: keep", R"({"bob":{"c":1},"d":{"b":2},"e":[{"c":1},{"b":3}]})") ==
+        R"({"d":{"b":2},"e":[{"b":3}]})");
   CHECK(scrubbed("$.*.b: keep", R"({"bob":{"c":1},"d":{"b":2}})") == R"({"d":{"b":2}})");
 }
 
@@ -79,33 +83,60 @@ TEST_CASE("the reason of a rejection names the rule and no value") {
 
 TEST_CASE("what is no JSON, or not for every reader the same, is a rejected event") {
   const std::pair<std::string, const char*> bad[] = {
-      {"", "policy_payload_not_json"}, {"{", "policy_payload_not_json"}, {"{\"a\"", "policy_payload_not_json"},
-      {"{\"a\":", "policy_payload_not_json"}, {"{\"a\":1", "policy_payload_not_json"}, {"{\"a\":1,", "policy_payload_not_json"},
-      {"{\"a\":1,}", "policy_payload_not_json"}, {"{,}", "policy_payload_not_json"}, {"{\"a\":1}}", "policy_payload_not_json"},
-      {"{\"a\":1} x", "policy_payload_not_json"}, {"{'a':1}", "policy_payload_not_json"}, {"{\"a\":01}", "policy_payload_not_json"},
-      {"{\"a\":+1}", "policy_payload_not_json"}, {"{\"a\":.5}", "policy_payload_not_json"}, {"{\"a\":1.}", "policy_payload_not_json"},
-      {"{\"a\":1e}", "policy_payload_not_json"}, {"{\"a\":NaN}", "policy_payload_not_json"}, {"{\"a\":tru}", "policy_payload_not_json"},
-      {"{\"a\":\"\t\"}", "policy_payload_not_json"}, {"{\"a\":\"\\x\"}", "policy_payload_not_json"},
-      {"{\"a\":\"\\u12\"}", "policy_payload_not_json"}, {"{\"a\":\"x", "policy_payload_not_json"}, {"{\"a\":[1}", "policy_payload_not_json"},
-      {"{\"a\":[1,]}", "policy_payload_not_json"}, {"{\"a\":[1 2]}", "policy_payload_not_json"}, {"[", "policy_payload_not_json"},
-      {"\xEF\xBB\xBF{}", "policy_payload_not_json"}, {"{\"b\":\"\xff\"}", "policy_payload_not_utf8"},
-      {"{\"b\":\"\xc0\xaf\"}", "policy_payload_not_utf8"}, {"{\"b\":\"\xed\xa0\x80\"}", "policy_payload_not_utf8"},
-      {"{\"b\":\"\xf4\x90\x80\x80\"}", "policy_payload_not_utf8"}, {"{\"b\":\"\xe2\x82", "policy_payload_not_utf8"},
-      {"{\"b\":\"\\ud800\"}", "policy_payload_not_utf8"}, {"{\"b\":\"\\udc00\\ud800\"}", "policy_payload_not_utf8"},
-      {"{\"b\":\"\\ud800\\u0041\"}", "policy_payload_not_utf8"}, {"{\"b\":1e400}", "policy_payload_number"},
-      {"{\"b\":-1e99999999999}", "policy_payload_number"}, {"{\"b\":1" + std::string(400, '0') + "}", "policy_payload_number"},
-      {"{\"a\":1,\"a\":1}", "policy_payload_duplicate_key"}, {"{\"b\":{\"x\":1,\"\\u0078\":2}}", "policy_payload_duplicate_key"},
+      {"", "policy_payload_not_json"},
+      {"{", "policy_payload_not_json"},
+      {"{\"a\"", "policy_payload_not_json"},
+      {"{\"a\":", "policy_payload_not_json"},
+      {"{\"a\":1", "policy_payload_not_json"},
+      {"{\"a\":1,", "policy_payload_not_json"},
+      {"{\"a\":1,}", "policy_payload_not_json"},
+      {"{,}", "policy_payload_not_json"},
+      {"{\"a\":1}}", "policy_payload_not_json"},
+      {"{\"a\":1} x", "policy_payload_not_json"},
+      {"{'a':1}", "policy_payload_not_json"},
+      {"{\"a\":01}", "policy_payload_not_json"},
+      {"{\"a\":+1}", "policy_payload_not_json"},
+      {"{\"a\":.5}", "policy_payload_not_json"},
+      {"{\"a\":1.}", "policy_payload_not_json"},
+      {"{\"a\":1e}", "policy_payload_not_json"},
+      {"{\"a\":NaN}", "policy_payload_not_json"},
+      {"{\"a\":tru}", "policy_payload_not_json"},
+      {"{\"a\":\"\t\"}", "policy_payload_not_json"},
+      {"{\"a\":\"\\x\"}", "policy_payload_not_json"},
+      {"{\"a\":\"\\u12\"}", "policy_payload_not_json"},
+      {"{\"a\":\"x", "policy_payload_not_json"},
+      {"{\"a\":[1}", "policy_payload_not_json"},
+      {"{\"a\":[1,]}", "policy_payload_not_json"},
+      {"{\"a\":[1 2]}", "policy_payload_not_json"},
+      {"[", "policy_payload_not_json"},
+      {"\xEF\xBB\xBF{}", "policy_payload_not_json"},
+      {"{\"b\":\"\xff\"}", "policy_payload_not_utf8"},
+      {"{\"b\":\"\xc0\xaf\"}", "policy_payload_not_utf8"},
+      {"{\"b\":\"\xed\xa0\x80\"}", "policy_payload_not_utf8"},
+      {"{\"b\":\"\xf4\x90\x80\x80\"}", "policy_payload_not_utf8"},
+      {"{\"b\":\"\xe2\x82", "policy_payload_not_utf8"},
+      {"{\"b\":\"\\ud800\"}", "policy_payload_not_utf8"},
+      {"{\"b\":\"\\udc00\\ud800\"}", "policy_payload_not_utf8"},
+      {"{\"b\":\"\\ud800\\u0041\"}", "policy_payload_not_utf8"},
+      {"{\"b\":1e400}", "policy_payload_number"},
+      {"{\"b\":-1e99999999999}", "policy_payload_number"},
+      {"{\"b\":1" + std::string(400, '0') + "}", "policy_payload_number"},
+      {"{\"a\":1,\"a\":1}", "policy_payload_duplicate_key"},
+      {"{\"b\":{\"x\":1,\"\\u0078\":2}}", "policy_payload_duplicate_key"},
       {"{\"\\u0061\":1,\"a\":1}", "policy_payload_duplicate_key"}};
   for (const auto& [document, code] : bad) {
     INFO(document);
     for (const char* rules : {"$.a: keep", "$: keep\n$.zzz: drop", "$..zzz: keep", "$.*: {action: hash, key: k1}"})
-      CHECK_MESSAGE((scrubbed(rules, document) == code || (scrubbed(rules, document) == "policy_wrong_type" && document.find('[') != std::string::npos)), rules << " " << scrubbed(rules, document));
+      CHECK_MESSAGE((scrubbed(rules, document) == code ||
+                     (scrubbed(rules, document) == "policy_wrong_type" && document.find('[') != std::string::npos)),
+                    rules << " " << scrubbed(rules, document));
   }
 }
 
 TEST_CASE("depth and size are limited") {
   const auto nested = [](int levels) {
-    return "{\"a\":" + std::string(static_cast<std::size_t>(levels), '[') + std::string(static_cast<std::size_t>(levels), ']') + "}";
+    return "{\"a\":" + std::string(static_cast<std::size_t>(levels), '[') +
+           std::string(static_cast<std::size_t>(levels), ']') + "}";
   };
   for (const char* rules : {"$.a: keep", "$.b: keep", "$..b: keep"}) {
     CHECK(scrubbed(rules, nested(63)) != "policy_payload_too_deep");

@@ -89,7 +89,8 @@ TEST_CASE("settings that an action has not are errors") {
     return block("match: {aggregate_type: a, event_type: b}\n    key: keep\n    payload: {$.a: " + text + "}");
   };
   CHECK(rule("{action: mask, keep_first: 1}").empty());
-  CHECK(has(rule("{action: mask, length: 1}"), "the action mask has no length\n  hint: it knows keep_first and keep_last"));
+  CHECK(has(rule("{action: mask, length: 1}"),
+            "the action mask has no length\n  hint: it knows keep_first and keep_last"));
   CHECK(has(rule("{action: keep, key: k1}"), "the action keep has no key"));
   CHECK(has(rule("truncate"), "the action truncate wants length"));
   CHECK(has(rule("replace"), "the action replace wants with"));

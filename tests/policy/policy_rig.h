@@ -41,7 +41,9 @@ inline std::string said(const config::Diagnostics& diagnostics) {
   return out;
 }
 
-inline LoadedPolicy load(const std::string& yaml) { return load_policy_text({"policy.yaml", yaml}, kKeysInEnvironment); }
+inline LoadedPolicy load(const std::string& yaml) {
+  return load_policy_text({"policy.yaml", yaml}, kKeysInEnvironment);
+}
 
 // `payload`: lines of YAML, each a path and its rule.
 inline std::string policy_of(const std::string& payload) {
@@ -99,6 +101,8 @@ struct Rig {
 };
 
 // What becomes of the payload under these rules.
-inline std::string scrubbed(const std::string& rules, std::string_view payload) { return Rig(policy_of(rules)).payload(payload); }
+inline std::string scrubbed(const std::string& rules, std::string_view payload) {
+  return Rig(policy_of(rules)).payload(payload);
+}
 
 }  // namespace relay::policy::test

@@ -35,7 +35,8 @@ const std::string kOrders = yaml(R"(
 TEST_CASE("id, key, headers and payload of an event leave as the block says") {
   Rig rig(kOrders);
   auto& event = rig.event(R"({"order_id":17,"total":9.50,"email":"x"})");
-  const Header headers[] = {{"trace", "t"}, {"user", "bob"}, {"note", "n"}, {"gone", "g"}, {"unknown", "u"}, {"user", {}}};
+  const Header headers[] = {{"trace", "t"}, {"user", "bob"},  {"note", "n"},
+                            {"gone", "g"},  {"unknown", "u"}, {"user", {}}};
   event.headers = headers;
   rig.apply();
   CHECK(event.disposition == Disposition::deliver);
@@ -83,7 +84,8 @@ TEST_CASE("an event that no block matches is blocked, empty, counted and told on
   CHECK(statistics.events[0].name == "order cancelled of public.secrets");
   CHECK(statistics.events[0].count == 3);
   CHECK(rig.log->text ==
-        "policy_event_blocked: events that no block of the policy matches do not leave events=order cancelled of public.secrets\n");
+        "policy_event_blocked: events that no block of the policy matches do not leave events=order cancelled of "
+        "public.secrets\n");
 }
 
 TEST_CASE("a tombstone passes when its block matches, and is blocked otherwise") {

@@ -53,9 +53,11 @@ std::string file_with(const std::string& text) {
 }  // namespace
 
 TEST_CASE("a preview shows each field before and after, and why") {
-  const std::string rules = "$.id: keep\n$.customer.email: {action: email}\n$.customer.name: drop\n$.items[*].sku: keep";
+  const std::string rules =
+      "$.id: keep\n$.customer.email: {action: email}\n$.customer.name: drop\n$.items[*].sku: keep";
   Rig rig(policy_of(rules), {true});
-  rig.scrub(R"({"id":1.50,"customer":{"email":"bob@example.com","name":"Bob"},"items":[{"sku":"A\u001b[2J"}],"new":[]})");
+  rig.scrub(
+      R"({"id":1.50,"customer":{"email":"bob@example.com","name":"Bob"},"items":[{"sku":"A\u001b[2J"}],"new":[]})");
   const auto shown = preview(text_of(rules), rig.batch.events()[0], {false, 120});
   CHECK(has(shown, "order placed of public.outbox  leaves\n"));
   CHECK(has(shown, "1.50"));
@@ -79,7 +81,8 @@ TEST_CASE("a preview says why an event does not leave") {
 }
 
 TEST_CASE("a survey counts fields with their rule, types, values and finds") {
-  const auto policy = text_of("$.customer: {action: keep, class: personal}\n$.customer.email: {action: hash, key: k1}\n$.items[*].sku: keep");
+  const auto policy = text_of(
+      "$.customer: {action: keep, class: personal}\n$.customer.email: {action: hash, key: k1}\n$.items[*].sku: keep");
   Sample sample;
   sample.add(R"({"customer":{"email":"a@b.c","note":"to a@b.c"},"items":[{"sku":1},{"sku":"x"}],"other":null})");
   sample.add(R"({"customer":{"email":"a@b.c","note":null}})");
@@ -140,26 +143,32 @@ TEST_CASE("a report holds no member's name that may be a value, unless the polic
 }
 
 TEST_CASE("lint finds rules and blocks that never count, and keys without a rule") {
-  const auto policy = text_of("$.a: drop\n$.a.b: keep\n$.c: keep\n$.c.d: {action: hash, key: k1}\n$.e[*]: \"null\"\n$.e[0].x: keep");
+  const auto policy =
+      text_of("$.a: drop\n$.a.b: keep\n$.c: keep\n$.c.d: {action: hash, key: k1}\n$.e[*]: \"null\"\n$.e[0].x: keep");
   const auto out = linted(policy, nullptr);
   CHECK(has(out, "rule_shadowed events[0].payload.$.a.b: it never counts: $.a (drop) decides before it"));
   CHECK(has(out, "key_unused keys.k2"));
   CHECK(!has(out, "$.c.d"));
-  const auto blocks = load("version: 1\nevents:\n  - {match: {aggregate_type: \"*\", event_type: \"*\"}, key: keep, payload: {}}\n"
-                           "  - {match: {aggregate_type: a, event_type: b}, key: keep, payload: {}}\n");
-  CHECK(has(linted(blocks.policy, nullptr), "block_shadowed events[1]: no event comes here: events[0] matches all of them"));
+  const auto blocks = load(
+      "version: 1\nevents:\n  - {match: {aggregate_type: \"*\", event_type: \"*\"}, key: keep, payload: {}}\n"
+      "  - {match: {aggregate_type: a, event_type: b}, key: keep, payload: {}}\n");
+  CHECK(has(linted(blocks.policy, nullptr),
+            "block_shadowed events[1]: no event comes here: events[0] matches all of them"));
 }
 
 TEST_CASE("lint with a sample finds rules without values, low entropy and finds in what is kept") {
-  const auto policy = text_of("$.country: {action: hash, key: k1}\n$.user: {action: hash, key: k2}\n$.note: keep\n$.gone: keep");
+  const auto policy =
+      text_of("$.country: {action: hash, key: k1}\n$.user: {action: hash, key: k2}\n$.note: keep\n$.gone: keep");
   Sample sample;
   for (int i = 0; i < 200; ++i)
-    sample.add("{\"country\":\"" + std::string(i % 3 ? "DE" : "FR") + "\",\"user\":" + std::to_string(i) + ",\"note\":\"mail a@b.c\"}");
+    sample.add("{\"country\":\"" + std::string(i % 3 ? "DE" : "FR") + "\",\"user\":" + std::to_string(i) +
+               ",\"note\":\"mail a@b.c\"}");
   const auto seen = survey(policy, sample.batch);
   const auto out = linted(policy, &seen);
   CHECK(has(out, "low_entropy order placed of public.outbox: $.country: 2 different values in 200"));
   CHECK(!has(out, "$.user"));
-  CHECK(has(out, "detected_in_kept order placed of public.outbox: $.note: 200 of 200 values hold something like: email"));
+  CHECK(
+      has(out, "detected_in_kept order placed of public.outbox: $.note: 200 of 200 values hold something like: email"));
   CHECK(has(out, "rule_never_matched events[0].payload.$.gone"));
   CHECK(!has(out, "a@b.c"));
 }
@@ -167,7 +176,8 @@ TEST_CASE("lint with a sample finds rules without values, low entropy and finds 
 TEST_CASE("a sample file holds events of the file sink, or payloads, byte for byte") {
   const auto file = file_with(
       "{\"sequence\":1,\"id\":\"i\",\"aggregate_type\":\"order\",\"aggregate_id\":\"17\",\"event_type\":\"placed\","
-      "\"payload\":{\"payload\":[1.50, {\"x\":\"}\\\"\"}]},\"headers\":{\"a\":\"b\",\"c\":null},\"commit_lsn\":null}\n\n"
+      "\"payload\":{\"payload\":[1.50, "
+      "{\"x\":\"}\\\"\"}]},\"headers\":{\"a\":\"b\",\"c\":null},\"commit_lsn\":null}\n\n"
       "{\"n\": 1.0}\n"
       "{\"id\":\"i\",\"aggregate_type\":\"order\",\"aggregate_id\":null,\"event_type\":\"gone\",\"payload\":null}\n");
   Batch batch;
