@@ -17,6 +17,7 @@ CREATE TABLE IF NOT EXISTS outbox_relay.migration (
   up         text NOT NULL,           -- what was executed
   down       text NOT NULL,           -- what takes it back, whatever a later program brings
   loses      text NOT NULL,           -- what `down` destroys; empty: nothing
+  there      text NOT NULL,           -- an SQL expression: is what `up` made still there? Empty: not known
   applied_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
   applied_by text NOT NULL DEFAULT current_user
 );

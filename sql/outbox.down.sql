@@ -16,7 +16,6 @@ $$;
 
 DROP FUNCTION IF EXISTS outbox_relay.emit(text, text, text, jsonb, uuid);
 DROP FUNCTION IF EXISTS outbox_relay.purge(boolean);
-DROP TABLE IF EXISTS outbox_relay.reader;
 DROP TABLE IF EXISTS outbox_relay.outbox;
 
 DO $$

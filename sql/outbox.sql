@@ -41,16 +41,9 @@ CREATE TABLE IF NOT EXISTS outbox_relay.outbox_4 PARTITION OF outbox_relay.outbo
 CREATE TABLE IF NOT EXISTS outbox_relay.outbox_5 PARTITION OF outbox_relay.outbox FOR VALUES IN (5);
 CREATE TABLE IF NOT EXISTS outbox_relay.outbox_rest PARTITION OF outbox_relay.outbox DEFAULT;
 
--- One row per pipeline that polls: it holds the purge back. Made and moved by the relay.
-CREATE TABLE IF NOT EXISTS outbox_relay.reader (
-  pipeline     text PRIMARY KEY,
-  acknowledged bigint NOT NULL,             -- every relay_id up to here is delivered, and that is stored
-  updated_at   timestamptz NOT NULL DEFAULT pg_catalog.now()
-);
-
--- Empties each partition of which every row is delivered to every reader, the current one excepted, and tells what it
--- did with each. Never waits: a partition that somebody reads or writes is left for the next time.
--- Without readers it does nothing, unless slot_only says that the outbox is read through a replication slot, which needs
+-- Empties each partition of which every row is delivered to every reader of this table (reader.sql), the current one
+-- excepted, and tells what it did with each. Never waits: a partition that somebody reads or writes is left for the next
+-- time. Without readers it does nothing, unless slot_only says that the outbox is read through a replication slot, which needs
 -- the WAL and not the rows; then call it when the initial rows have been read.
 CREATE OR REPLACE FUNCTION outbox_relay.purge(slot_only boolean DEFAULT false, OUT partition text, OUT outcome text)
 RETURNS SETOF record LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -59,7 +52,14 @@ DECLARE
   current_ring text := ((extract(epoch FROM pg_catalog.clock_timestamp()))::bigint / 600 % 6)::text;
   highest bigint;
 BEGIN
-  SELECT min(r.acknowledged) INTO delivered FROM outbox_relay.reader r;
+  -- An older snapshot would not see what was committed since, and TRUNCATE would take it.
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION USING MESSAGE = '[isolation_unfit] purging outbox_relay.outbox: the transaction is '
+      || current_setting('transaction_isolation'), HINT = 'call it in a transaction of isolation level read committed';
+  END IF;
+  IF to_regclass('outbox_relay.reader') IS NOT NULL THEN
+    SELECT min(r.acknowledged) INTO delivered FROM outbox_relay.reader r WHERE r.relation = 'outbox_relay.outbox';
+  END IF;
   IF delivered IS NULL THEN
     IF NOT slot_only THEN
       RETURN;

@@ -21,6 +21,14 @@ BEGIN
              WHERE i.indrelid = relation AND a.attname = 'relay_id' AND i.indkey[0] = a.attnum AND i.indisvalid) THEN
     RETURN;
   END IF;
+  IF EXISTS (SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid
+             WHERE i.indrelid = relation AND a.attname = 'relay_id' AND i.indkey[0] = a.attnum AND NOT i.indisvalid) THEN
+    SELECT pg_catalog.format('DROP INDEX CONCURRENTLY %s;', pg_catalog.string_agg(i.indexrelid::regclass::text, ', ')) INTO statement
+    FROM pg_catalog.pg_index i JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid
+    WHERE i.indrelid = relation AND a.attname = 'relay_id' AND i.indkey[0] = a.attnum AND NOT i.indisvalid;
+    RAISE EXCEPTION USING MESSAGE = '[outbox_index_invalid] indexing ' || word || ': an index on relay_id is there and is INVALID, '
+      'as an interrupted CREATE INDEX CONCURRENTLY leaves it', HINT = 'outside of any transaction: ' || statement || ' then this again';
+  END IF;
   SELECT pg_catalog.sum(pg_catalog.pg_relation_size(t.relid)) INTO bytes FROM (
     SELECT relid FROM pg_catalog.pg_partition_tree(relation) UNION SELECT relation::oid::regclass) t;
   SELECT pg_catalog.format('%I ON %s (relay_id) WHERE relay_id IS NOT NULL', pg_catalog.left(c.relname, 45) || '_relay_id_idx',

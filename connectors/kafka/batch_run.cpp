@@ -75,6 +75,7 @@ BatchRun::Step BatchRun::flush(Millis wait) {
   if (const auto fatal = parts_.producer.fatal()) return give_up(*fatal, "delivering a batch");
   if (!parts_.producer.failed().empty() && (all_answered || tells_why())) return on_failed_deliveries();
   if (all_answered && cut_short_) return abort_with(std::move(*cut_short_));
+  if (all_answered && parts_.producer.presumed_deliveries() > 0) return abort_with(presumed());
   if (all_answered) {
     deadline_ = Deadline(parts_.clock, config_.transaction_timeout + kGrace);
     stage_ = Stage::commit;
@@ -82,6 +83,13 @@ BatchRun::Step BatchRun::flush(Millis wait) {
   }
   if (!deadline_.expired()) return std::nullopt;
   return abort_with(explain({RD_KAFKA_RESP_ERR__MSG_TIMED_OUT, "records were not acknowledged in time"}, "delivering a batch"));
+}
+
+Error BatchRun::presumed() const {
+  return {ErrorKind::transient, "delivery_presumed",
+          "delivering a batch: of " + std::to_string(parts_.producer.presumed_deliveries()) +
+              " records no broker said that it has them, as when a partition gets its leader at this moment",
+          "nothing is lost: the transaction is given up, and its events are sent again"};
 }
 
 // Among the failures is one that is more than the wake of another, or none will come any more.

@@ -70,6 +70,7 @@ class BatchRun {
   Step flush(Millis wait);
   Step on_failed_deliveries();
   bool tells_why();
+  Error presumed() const;
   void cut_short(int code, const Topic* topic);
   bool was_alone(std::size_t index) const;
   Step commit(Millis wait);

@@ -84,7 +84,13 @@ rd_kafka_resp_err_t Client::on_request(rd_kafka_t*, int, const char*, int32_t, i
 }
 
 rd_kafka_resp_err_t Client::on_new(rd_kafka_t* rk, const rd_kafka_conf_t*, void* watch, char*, size_t) {
+  if (const auto code = rd_kafka_interceptor_add_on_acknowledgement(rk, kInterceptor, &Client::on_acknowledgement, watch)) return code;
   return rd_kafka_interceptor_add_on_request_sent(rk, kInterceptor, &Client::on_request, watch);
+}
+
+rd_kafka_resp_err_t Client::on_acknowledgement(rd_kafka_t*, rd_kafka_message_t* message, void* watch) {
+  if (!message->err && message->offset < 0) static_cast<Watch*>(watch)->presumed_deliveries.fetch_add(1, std::memory_order_relaxed);
+  return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 Result<void> ClientFactory::set(rd_kafka_conf_t* conf, const std::string& name, const std::string& value) const {

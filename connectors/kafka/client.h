@@ -56,6 +56,12 @@ class Client {
   std::optional<Failure> take_connection_failure();
 
   int end_txn_requests() const { return watch_->end_txn_requests.load(std::memory_order_relaxed); }
+  // Records that the library calls delivered although no broker said where: it concludes that from the success of a later
+  // record batch of the same partition. A broker that knows nothing of this producer in a partition accepts a later batch
+  // without the first, which it refused while it was not the leader yet, as right after a topic is created (seen: two
+  // events less in a committed transaction). So such a transaction must not be committed.
+  int presumed_deliveries() const { return watch_->presumed_deliveries.load(std::memory_order_relaxed); }
+  void forget_presumed_deliveries() { watch_->presumed_deliveries.store(0, std::memory_order_relaxed); }
   void forget_end_txn_requests() { watch_->end_txn_requests.store(0, std::memory_order_relaxed); }
 
  private:
@@ -65,6 +71,7 @@ class Client {
     Logger log;
     LogThrottle throttle;
     std::atomic<int> end_txn_requests{0};
+    std::atomic<int> presumed_deliveries{0};
     std::optional<OidcToken> oidc;
   };
   Client(std::unique_ptr<Watch> watch, ClientHandle handle);
@@ -75,6 +82,8 @@ class Client {
   static rd_kafka_resp_err_t on_new(rd_kafka_t* rk, const rd_kafka_conf_t* conf, void* watch, char* why, size_t size);
   static rd_kafka_resp_err_t on_request(rd_kafka_t* rk, int socket, const char* broker, int32_t broker_id, int16_t api_key,
                                         int16_t api_version, int32_t correlation, size_t size, void* watch);
+
+  static rd_kafka_resp_err_t on_acknowledgement(rd_kafka_t* rk, rd_kafka_message_t* message, void* watch);
 
   std::unique_ptr<Watch> watch_;
   ClientHandle handle_;

@@ -22,6 +22,7 @@ TxnCall Producer::judge(rd_kafka_error_t* raw) {
 
 TxnCall Producer::begin() {
   client_->forget_end_txn_requests();
+  client_->forget_presumed_deliveries();
   failed_.clear();
   return judge(rd_kafka_begin_transaction(rk()));
 }

@@ -54,6 +54,8 @@ class Producer {
   const std::vector<FailedMessage>& failed() const { return failed_; }
   std::optional<Failure> fatal() const;
   // EndTxn was sent for this transaction: its outcome is in the coordinator's hands.
+  // As Client::presumed_deliveries(), since begin().
+  int presumed_deliveries() const { return client_->presumed_deliveries(); }
   bool end_sent() const { return client_->end_txn_requests() > 0; }
   // EndTxn was sent more than once: a late one could end a later transaction of the same epoch, so that a new epoch must
   // be taken before the next transaction.

@@ -31,9 +31,10 @@ class Judge {
               " with the default " + (f.xid.fallback.empty() ? "NULL" : f.xid.fallback) +
               "; it must be xid8 with the default pg_current_xact_id(), so that a transaction has its id before its "
               "rows have theirs",
-          "",
-          "ALTER TABLE " + sql_name() + " ALTER COLUMN " + quote_identifier(config_.xid_column) +
-              " SET DEFAULT pg_current_xact_id();");
+          f.xid.type == "xid8" ? "" : "drop both columns and add them again: stop the writers, or use two new names",
+          f.xid.type == "xid8" ? "ALTER TABLE " + sql_name() + " ALTER COLUMN " + quote_identifier(config_.xid_column) +
+                                     " SET DEFAULT pg_current_xact_id();"
+                               : "");
     if (f.xid.number > f.id.number)
       add("relay_columns_order",
           "in " + table_.name() + " the column " + quote_identifier(config_.xid_column) + " comes after " +
@@ -84,7 +85,7 @@ class Judge {
     if (!f.reader.table_exists && !config_.common.create_tables)
       add("reader_table_missing",
           "the table outbox_relay.reader does not exist, in which the relay notes what is acknowledged",
-          "let the relay make it with create: [tables], or run", create_reader_table_sql());
+          "let the relay make it with create: [tables], or run", "psql -f sql/reader.sql");
     if (f.reader.table_exists && !f.reader.usable)
       add("reader_table_privilege_missing", "the role " + role + " may not read and write outbox_relay.reader", "",
           "GRANT USAGE ON SCHEMA outbox_relay TO " + role +

@@ -149,12 +149,12 @@ Result<PollFacts> poll_facts(SqlSession& sql, const PollSourceConfig& config, co
   PollFacts facts;
   RELAY_TRY(add_columns(sql, config, table, facts));
   RELAY_TRY(add_table(sql, config, table, facts));
-  RELAY_ASSIGN(facts.reader, reader_facts(sql, config.common.pipeline));
+  RELAY_ASSIGN(facts.reader, reader_facts(sql, config.common.pipeline, table.name()));
   RELAY_TRY(add_rows(sql, config, table, facts));
   return facts;
 }
 
-Result<ReaderFacts> reader_facts(SqlSession& sql, const std::string& pipeline) {
+Result<ReaderFacts> reader_facts(SqlSession& sql, const std::string& pipeline, const std::string& table) {
   RELAY_ASSIGN(const auto rows, sql.query(R"(
 SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
        AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')
@@ -166,8 +166,9 @@ WHERE n.nspname = 'outbox_relay' AND c.relname = 'reader' AND c.relkind = 'r')",
   facts.table_exists = true;
   facts.usable = is_true(rows.front()[0]);
   if (!facts.usable) return facts;
-  RELAY_ASSIGN(const auto readers, sql.query("SELECT pipeline, acknowledged FROM outbox_relay.reader ORDER BY pipeline",
-                                             {}, "read outbox_relay.reader"));
+  RELAY_ASSIGN(const auto readers, sql.query("SELECT pipeline, acknowledged FROM outbox_relay.reader WHERE pipeline = $1 "
+                                             "OR relation = $2 ORDER BY pipeline",
+                                             {pipeline, table}, "read outbox_relay.reader"));
   for (const auto& row : readers)
     if (text(row[0]) == pipeline)
       facts.acknowledged = number<std::uint64_t>(row[1]);

@@ -31,7 +31,7 @@ struct IdSequenceFacts {
 struct ReaderFacts {
   bool table_exists = false, usable = false;                  // usable: SELECT, INSERT, UPDATE, DELETE
   std::optional<std::uint64_t> acknowledged;                  // of this pipeline's row; nullopt: there is none
-  std::vector<std::pair<std::string, std::uint64_t>> others;  // rows of other pipelines
+  std::vector<std::pair<std::string, std::uint64_t>> others;  // rows of other pipelines that read the same table
 };
 
 struct PollFacts {
@@ -48,7 +48,7 @@ struct PollFacts {
 
 // `table` is the configured one; `first_start`: also look at the rows, which may cost more than a moment.
 Result<PollFacts> poll_facts(SqlSession& sql, const PollSourceConfig& config, const TableFacts& table);
-Result<ReaderFacts> reader_facts(SqlSession& sql, const std::string& pipeline);
+Result<ReaderFacts> reader_facts(SqlSession& sql, const std::string& pipeline, const std::string& table);
 
 // A transaction that is open anywhere in the cluster and has an id: nothing that was written after it began is
 // delivered before it ends.

@@ -51,7 +51,9 @@ PollTable poll_table(const PollSourceConfig& config, const TableFacts& facts) {
 }
 
 std::string last_id_query(std::string_view schema, std::string_view sequence) {
-  return "SELECT greatest(0, last_value - CASE WHEN is_called THEN 0 ELSE 1 END) FROM " + quote_table(schema, sequence);
+  const auto name = quote_table(schema, sequence);
+  return "SELECT greatest(0, last_value - CASE WHEN is_called THEN 0 ELSE 1 END), (SELECT seqcache FROM pg_sequence WHERE "
+         "seqrelid = " + quote_literal(name) + "::regclass) FROM " + name;
 }
 
 // A transaction with nothing but an id is not waited for at its commit; a logical message is the cheapest thing to
@@ -63,7 +65,16 @@ std::string barrier_query() {
 
 std::string oldest_running_query() { return "SELECT pg_snapshot_xmin(pg_current_snapshot())"; }
 
-std::string wal_ends_query() { return "SELECT pg_current_wal_insert_lsn(), pg_current_wal_flush_lsn()"; }
+// Right after a record that ends a page, the insert position is behind the next page's header, which no flush reaches
+// before the next record is written (xlog.c: XLogBytePosToRecPtr and XLogBytePosToEndRecPtr). So a position right behind a
+// header means the end of the page before it: 24 bytes, or 40 on the first page of a segment.
+std::string wal_ends_query() {
+  return R"(SELECT CASE WHEN at % block = CASE WHEN at % segment < block THEN 40 ELSE 24 END
+            THEN at - at % block ELSE at END, flushed
+FROM (SELECT inserted - '0/0' AS at, flushed - '0/0' AS flushed, current_setting('wal_block_size')::numeric AS block,
+             pg_size_bytes(current_setting('wal_segment_size'))::numeric AS segment
+      FROM (SELECT pg_current_wal_insert_lsn() AS inserted, pg_current_wal_flush_lsn() AS flushed OFFSET 0) e) w)";
+}
 
 std::string page_query(const PollTable& table) {
   const auto id = selected(table.id_column);
@@ -92,19 +103,14 @@ std::string initial_search_path(const PollTable& table) {
   return sql;
 }
 
-std::string create_reader_table_sql() {
-  return "CREATE SCHEMA IF NOT EXISTS outbox_relay; CREATE TABLE IF NOT EXISTS outbox_relay.reader (pipeline text "
-         "PRIMARY KEY, "
-         "acknowledged bigint NOT NULL, updated_at timestamptz NOT NULL DEFAULT now());";
-}
-
 // Bare columns first: ADD COLUMN with a volatile default rewrites the table. The default of the transaction id comes to
 // be evaluated first because its column does.
 std::string add_relay_columns_sql(const PollSourceConfig& config, const TableFacts& table) {
   const auto name = quote_table(table.table.schema, table.table.name);
   const auto id = quote_identifier(config.id_column), xid = quote_identifier(config.xid_column);
   const auto sequence = quote_table(table.table.schema, table.table.name + "_" + config.id_column + "_seq");
-  return "BEGIN; SET LOCAL lock_timeout = '5s'; CREATE SEQUENCE " + sequence + " CACHE 1; ALTER TABLE " + name +
+  return "BEGIN; SET LOCAL lock_timeout = '300ms'; CREATE SEQUENCE " + sequence + " CACHE 1; GRANT USAGE ON SEQUENCE " +
+         sequence + " TO PUBLIC; ALTER TABLE " + name +
          " ADD COLUMN " + xid + " xid8, ADD COLUMN " + id + " bigint; ALTER TABLE " + name + " ALTER COLUMN " + xid +
          " SET DEFAULT pg_current_xact_id(), ALTER COLUMN " + id + " SET DEFAULT nextval(" + quote_literal(sequence) +
          "); ALTER SEQUENCE " + sequence + " OWNED BY " + name + "." + id + "; COMMIT; CREATE INDEX CONCURRENTLY ON " +

@@ -27,7 +27,7 @@ struct PollTable {
 // REQUIRES: the columns of `facts` passed the checks. `*` in header_columns does not mean the relay's own two.
 PollTable poll_table(const PollSourceConfig& config, const TableFacts& facts);
 
-// One value: the newest id that the sequence has given out; 0 when none.
+// The newest id that the sequence has given out, 0 when none; and its CACHE, which somebody may raise at any time.
 std::string last_id_query(std::string_view schema, std::string_view sequence);
 // A transaction id of its own and, from the same statement's snapshot, the oldest one that runs. Its commit reaches the
 // disk with everything that was committed before.
@@ -41,7 +41,6 @@ std::string page_query(const PollTable& table);
 std::string initial_rows_query(const PollTable& table, bool after_key);
 std::string initial_search_path(const PollTable& table);
 
-std::string create_reader_table_sql();
 std::string add_relay_columns_sql(const PollSourceConfig& config, const TableFacts& table);
 
 // Stable text of everything in the configuration that shapes the events.

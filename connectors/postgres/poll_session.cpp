@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "connectors/postgres/poll_query.h"
+#include "sql/embedded.h"
 
 namespace relay::connectors::postgres {
 namespace {
@@ -16,12 +17,10 @@ std::uint64_t number(const std::optional<std::string>& cell) {
   return value;
 }
 
-Lsn lsn(const std::optional<std::string>& cell) { return cell ? parse_lsn(*cell).value_or(Lsn{}) : Lsn{}; }
-
 }  // namespace
 
 Result<std::unique_ptr<PollSession>> PollSession::connect(const PollSourceConfig& config, bool had_success) {
-  std::unique_ptr<PollSession> session(new PollSession(config.common.pipeline));
+  std::unique_ptr<PollSession> session(new PollSession(config.common.pipeline, config.common.outbox_tables.front()));
   RELAY_ASSIGN(session->sql_, SqlSession::connect(config.common.connection, had_success));
   return session;
 }
@@ -57,7 +56,11 @@ Result<SqlRows> PollSession::ask(const std::string& statement, std::string_view 
 
 Result<std::uint64_t> PollSession::last_id() {
   RELAY_ASSIGN(const auto rows, ask(last_id_query_, "look at the newest id of the outbox"));
-  return number(rows[0][0]);
+  if (rows[0].size() > 1 && rows[0][1] == "1") return number(rows[0][0]);
+  return fail(ErrorKind::fatal, "sequence_cached",
+              "reading for pipeline " + pipeline_ + ": the sequence of the table's ids was given a CACHE: sessions take ids in "
+              "advance and use them later, so a row could get an id below what was delivered, and be lost",
+              "ALTER SEQUENCE ... CACHE 1, and end the sessions that wrote meanwhile: they keep what they cached");
 }
 
 Result<Barrier> PollSession::raise_barrier() {
@@ -72,18 +75,18 @@ Result<std::uint64_t> PollSession::oldest_running() {
 
 Result<WalEnds> PollSession::wal_ends() {
   RELAY_ASSIGN(const auto rows, ask(wal_ends_query(), "look how much of the WAL is on disk"));
-  return WalEnds{lsn(rows[0][0]), lsn(rows[0][1])};
+  return WalEnds{Lsn{number(rows[0][0])}, Lsn{number(rows[0][1])}};
 }
 
 Result<void> PollSession::make_reader_table() {
-  RELAY_ASSIGN(const auto facts, reader_facts(*sql_, pipeline_));
+  RELAY_ASSIGN(const auto facts, reader_facts(*sql_, pipeline_, table_));
   if (facts.table_exists) return {};
-  return sql_->script(create_reader_table_sql(), "create the table outbox_relay.reader");
+  return sql_->script(std::string(sql::file("reader.sql")), "create the table outbox_relay.reader");
 }
 
 Result<void> PollSession::insert_reader(std::uint64_t acknowledged) {
-  RELAY_TRY(sql_->query("INSERT INTO outbox_relay.reader (pipeline, acknowledged) VALUES ($1, $2::bigint)",
-                        {pipeline_, std::to_string(acknowledged)}, "create the reader of pipeline " + pipeline_));
+  RELAY_TRY(sql_->query("INSERT INTO outbox_relay.reader (pipeline, acknowledged, relation) VALUES ($1, $2::bigint, $3)",
+                        {pipeline_, std::to_string(acknowledged), table_}, "create the reader of pipeline " + pipeline_));
   return {};
 }
 
@@ -97,9 +100,9 @@ Result<void> PollSession::acknowledge(std::uint64_t id) {
   RELAY_ASSIGN(
       const auto rows,
       sql_->query(
-          "UPDATE outbox_relay.reader SET acknowledged = greatest(acknowledged, $2::bigint), updated_at = now() "
-          "WHERE pipeline = $1 RETURNING acknowledged",
-          {pipeline_, std::to_string(id)}, "note what is acknowledged in outbox_relay.reader"));
+          "UPDATE outbox_relay.reader SET acknowledged = greatest(acknowledged, $2::bigint), updated_at = now(), "
+          "relation = $3 WHERE pipeline = $1 RETURNING acknowledged",
+          {pipeline_, std::to_string(id), table_}, "note what is acknowledged in outbox_relay.reader"));
   if (!rows.empty()) return {};
   return fail(ErrorKind::transient, "reader_missing",
               "noting what is acknowledged: the row of pipeline " + pipeline_ + " in outbox_relay.reader is gone");

@@ -20,7 +20,7 @@ class PollSession final : public PollServer {
 
   // Of whom the rounds ask from now on.
   void poll_sequence(const std::string& schema, const std::string& name);
-  Result<std::uint64_t> last_id() override;
+  Result<std::uint64_t> last_id() override;  // kind fatal, code sequence_cached, when somebody gave it a CACHE
   Result<Barrier> raise_barrier() override;
   Result<std::uint64_t> oldest_running() override;
   Result<WalEnds> wal_ends() override;
@@ -37,10 +37,10 @@ class PollSession final : public PollServer {
   int socket() const { return sql_->socket(); }
 
  private:
-  explicit PollSession(std::string pipeline) : pipeline_(std::move(pipeline)) {}
+  PollSession(std::string pipeline, std::string table) : pipeline_(std::move(pipeline)), table_(std::move(table)) {}
   Result<SqlRows> ask(const std::string& statement, std::string_view attempted);
 
-  std::string pipeline_;
+  std::string pipeline_, table_;
   std::unique_ptr<SqlSession> sql_;
   std::string last_id_query_;
   bool locked_ = false;

@@ -111,7 +111,9 @@ std::vector<FieldSpec> poll_source_fields() {
            "makes their commits wait for each other: 10,000 became 4,500 transactions/s.")
           .checked(check_channel)
           .for_example("outbox"),
-      duration("purge", "Calls outbox_relay.purge() this often, after something was delivered. Without it nobody does.")
+      duration("purge",
+               "Calls outbox_relay.purge() this often, after something was delivered. Without it nobody does. It empties "
+               "outbox_relay.outbox, so only a pipeline that reads that table has it.")
           .between(1'000, 86'400'000)
           .for_example("1m"),
   };
@@ -135,6 +137,9 @@ void validate_poll_source(const Value& part, const Value& pipeline, Diagnostics&
   if (snapshot && snapshot["order_by"] && snapshot["mode"].as_string() == "never")
     complain(snapshot["order_by"], "source.snapshot.order_by", "existing rows are not read, so they have no order",
              "remove order_by, or set mode: initial");
+  if (part["purge"] && !tables.items().empty() && tables.items().front().as_string() != "outbox_relay.outbox")
+    complain(part["purge"], "source.purge", "it empties outbox_relay.outbox, which this pipeline does not read",
+             "remove purge; rows of a table of your own are yours to delete, when outbox_relay.reader says they are delivered");
   check_columns(part["outbox"], complain);
   check_headers(pipeline, complain);
 }

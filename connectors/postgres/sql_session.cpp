@@ -24,7 +24,7 @@ constexpr auto kSilenceLimit = std::chrono::seconds(20);  // statement_timeout, 
 std::string session_settings(int server_version) {
   std::string settings =
       "SET statement_timeout = '15s'; SET lock_timeout = '5s'; SET search_path = pg_catalog; "
-      "SET client_encoding = 'UTF8'; SET datestyle = 'ISO'; SET standard_conforming_strings = on";
+      "SET default_transaction_isolation = 'read committed'; SET client_encoding = 'UTF8'; SET datestyle = 'ISO'; SET standard_conforming_strings = on";
   if (server_version >= 140000) settings += "; SET idle_session_timeout = 0";
   return settings;
 }

@@ -38,7 +38,7 @@ def up_twice_and_down(world):
     after = schema_of(world)
     assert after != before
     again = migrate(world, "apply", *EVERYTHING)
-    assert "applied " not in again and again.count("already there") == 9
+    assert "applied " not in again and again.count("already there") == 10
     status = migrate(world, "status", *EVERYTHING)
     assert "differs" not in status and "missing" not in status
     assert schema_of(world) == after, "status or a second apply changed something"
@@ -59,7 +59,7 @@ def test_the_same_on_the_oldest_and_the_newest_postgres(other_world):
 
 def test_every_file_runs_twice_by_psql_and_its_way_back_too(world):
     before = schema_of(world)
-    files = {"store_tables": {}, "outbox": {}, "messages": {}, "capture": {}, "migration_table": {},
+    files = {"store_tables": {}, "reader": {}, "outbox": {}, "messages": {}, "capture": {}, "migration_table": {},
              "capture_table": {"table": "app.orders", "options": '{"aggregate_type": "order"}'},
              "outbox_columns": {"table": "app.outbox"}, "outbox_index": {"table": "app.outbox"},
              "publication": {"publication": "outbox_relay", "tables": "app.outbox, outbox_relay.outbox"},
@@ -88,7 +88,7 @@ def test_printed_files_run_by_psql_are_what_apply_does(world, tmp_path):
 
 def test_print_writes_nothing_over(tmp_path):
     print_for("flyway", tmp_path)
-    (file,) = tmp_path.glob("V*")
+    file = min(tmp_path.glob("V*"))
     print_for("flyway", tmp_path)  # the same again is fine
     file.write_text("-- mine\n")
     code, _, err = ask("migrate", "print", "--for", "flyway", "--out", tmp_path, "--first", "20260101000000")
@@ -108,14 +108,68 @@ def test_status_names_each_difference(world):
     assert schema_of(world) == before, "status changed something"
     for words in ("missing   outbox_relay_messages", "captured table app.orders: the trigger outbox_relay_insert is disabled",
                   "captured table app.orders: the trigger outbox_relay_update fires only for what replication applies",
-                  "captured table app.orders: the trigger outbox_relay_delete is missing", "column reader.acknowledged is \"bigint\"",
+                  "captured table app.orders: the trigger outbox_relay_delete is missing", "column reader.acknowledged is \"bigint as column 2\"",
                   "column outbox.mine is not from these migrations", "function purge(", "table dead_letter is missing"):
         assert words in said, said
     assert "progress" not in said
     told = json.loads(migrate(world, "status", "--with", "messages", "-o", "json", expect=78))
     assert told["missing"] == ["outbox_relay_messages"] and told["database"].endswith(world.name), told
     assert all(f"differs   {difference}" in said for difference in told["differences"]), said
-    assert len(told["differences"]) == said.count("differs   ") and len(told["applied"]) == said.count("applied   ") == 4
+    assert len(told["differences"]) == said.count("differs   ") and len(told["applied"]) == said.count("applied   ") == 5
+
+
+def test_what_is_noted_and_gone_is_told_and_made_again(world):
+    wanted = ("--with", "store,publication", "--capture", "app.orders", "--outbox", "app.outbox")
+    migrate(world, "apply", *wanted)
+    world.sql("SELECT outbox_relay.uncapture('app.orders'); DROP PUBLICATION outbox_relay; DROP TABLE outbox_relay.progress")
+    world.sql("ALTER TABLE app.outbox DROP COLUMN relay_id CASCADE")
+    said = migrate(world, "status", expect=78)
+    lost = ["store", "columns_app_outbox", "index_app_outbox", "publication"]
+    assert all(f"the migration outbox_relay_{name} made is gone" in said for name in lost), said
+    assert "outbox_relay_capture_" in said
+    again = migrate(world, "apply", *wanted)
+    assert all(f"applied again  outbox_relay_{name}" in again for name in lost), again
+    assert "differs" not in migrate(world, "status")
+    assert world.value("SELECT count(*) FROM pg_trigger WHERE tgrelid = 'app.orders'::regclass AND tgname LIKE 'outbox_relay%'") == 3
+
+
+def test_the_order_of_the_relays_columns_is_compared(world):
+    migrate(world, "apply", "--with", "outbox")
+    world.sql("""ALTER TABLE outbox_relay.outbox DROP COLUMN relay_xid;
+                 ALTER TABLE outbox_relay.outbox ADD COLUMN relay_xid xid8 NOT NULL DEFAULT pg_current_xact_id()""")
+    assert "column outbox.relay_xid is" in migrate(world, "status", expect=78)
+
+
+def test_a_publication_is_not_taken_from_a_slot_that_may_need_it(world):
+    migrate(world, "apply", "--with", "outbox,publication")
+    world.sql(f"SELECT pg_create_logical_replication_slot('{world.slot}', 'pgoutput')")
+    said = migrate(world, "down", expect=78)
+    assert "publication_in_use" in said and world.slot in said, said
+    assert world.value("SELECT count(*) FROM pg_publication") == 1
+    world.sql(f"SELECT pg_drop_replication_slot('{world.slot}')")
+    migrate(world, "down")
+
+
+def test_rows_whose_writer_names_every_column_and_gives_null_get_their_numbers(world):
+    migrate(world, "apply", "--outbox", "app.outbox")
+    world.sql("INSERT INTO app.outbox (aggregatetype, relay_xid, relay_id) VALUES ('a', NULL, NULL), ('b', NULL, 7)")
+    assert world.sql("SELECT relay_id, relay_xid IS NOT NULL FROM app.outbox WHERE aggregatetype IN ('a', 'b') ORDER BY 1") == [(1, True), (2, True)]
+
+
+def test_columns_that_were_there_before_stay_when_the_migration_is_taken_back(world):
+    world.sql("ALTER TABLE app.outbox ADD COLUMN relay_xid xid8 DEFAULT pg_current_xact_id(), ADD COLUMN relay_id bigint GENERATED ALWAYS AS IDENTITY")
+    before = schema_of(world)
+    psql(world, file=SQL / "outbox_columns.sql", table="app.outbox")
+    psql(world, file=SQL / "outbox_columns.down.sql", table="app.outbox")
+    assert schema_of(world) == before
+
+
+def test_an_invalid_index_is_named_with_the_statement_that_drops_it(world):
+    psql(world, file=SQL / "outbox_columns.sql", table="app.outbox")
+    world.sql("CREATE INDEX outbox_relay_id_idx ON app.outbox (relay_id) WHERE relay_id IS NOT NULL")
+    world.sql("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'app.outbox_relay_id_idx'::regclass")
+    said = psql(world, file=SQL / "outbox_index.sql", table="app.outbox", expect=3)
+    assert "outbox_index_invalid" in said and "DROP INDEX CONCURRENTLY app.outbox_relay_id_idx" in said
 
 
 def test_status_knows_what_other_tools_made(world):
@@ -133,6 +187,9 @@ def test_down_asks_before_events_are_lost(world):
     assert "events that are not delivered yet" in said and "--confirm outbox_relay_outbox" in said
     assert world.value("SELECT count(*) FROM outbox_relay.outbox") == 0
     migrate(world, "down", "--confirm", "outbox_relay_outbox")
+    said = migrate(world, "down", expect=64)
+    assert "how far pipelines that poll have delivered" in said
+    migrate(world, "down", "--confirm", "outbox_relay_reader")
     assert world.value("SELECT count(*) FROM pg_namespace WHERE nspname = 'outbox_relay'") == 0
 
 
@@ -205,10 +262,10 @@ def test_a_killed_migration_leaves_nothing_half_done_and_can_be_run_again(world)
     assert world.value("SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'outbox_relay%%'") == 0
     assert world.value("SELECT count(*) FROM outbox_relay.captured") == 0
     assert [r[0] for r in world.sql("SELECT name FROM outbox_relay.migration ORDER BY number")] == \
-        ["outbox_relay_outbox", "outbox_relay_capture"]
+        ["outbox_relay_reader", "outbox_relay_outbox", "outbox_relay_capture"]
     blocker.rollback()
     said = migrate(world, "apply", "--capture", "app.orders")
-    assert "applied        outbox_relay_capture_app_orders" in said and said.count("already there") == 2
+    assert "applied        outbox_relay_capture_app_orders" in said and said.count("already there") == 3
 
 
 def test_a_table_that_stays_locked_is_given_up_with_what_to_do(world):
@@ -233,7 +290,7 @@ def test_two_processes_at_once_make_it_once(world):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum(result.count("applied  ") for result in results) == 9, results
+    assert sum(result.count("applied  ") for result in results) == 10, results
 
 
 def test_no_writer_fails_or_waits_a_second_while_migrations_come_and_go(world):
@@ -314,6 +371,7 @@ def purge(world, slot_only=False):
 @pytest.fixture
 def ring(world):
     """The outbox with 100 rows in each partition."""
+    psql(world, file=SQL / "reader.sql")
     psql(world, file=SQL / "outbox.sql")
     for number in (0, 1, 2, 3, 4, 5, 77):
         world.sql(f"INSERT INTO outbox_relay.outbox (ring, aggregatetype, aggregateid, type) SELECT {number}, 'a', g, 't' FROM generate_series(1, 100) g")
@@ -333,6 +391,22 @@ def test_purge_empties_what_every_reader_has_acknowledged_and_nothing_else(ring)
     assert set(range(301, 701)) <= left, "a row that one reader has not acknowledged is gone"
     ring.sql("UPDATE outbox_relay.reader SET acknowledged = 700")
     assert set(purge(ring).values()) == {"current", "emptied", "empty"}
+
+
+def test_purge_heeds_only_readers_of_this_table(ring):
+    ring.sql("INSERT INTO outbox_relay.reader (pipeline, acknowledged, relation) VALUES ('elsewhere', 5000000, 'public.outbox')")
+    assert purge(ring) == {}, "whoever reads another table has read nothing here"
+    ring.sql("INSERT INTO outbox_relay.reader VALUES ('one', 0)")
+    assert set(purge(ring).values()) == {"current", "not delivered yet"}
+
+
+def test_purge_refuses_a_snapshot_that_may_be_too_old(ring):
+    import psycopg2
+
+    ring.sql("INSERT INTO outbox_relay.reader VALUES ('one', 700)")
+    with pytest.raises(psycopg2.Error, match="isolation_unfit"):
+        ring.sql("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT outbox_relay.purge()")
+    assert ring.value("SELECT count(*) FROM outbox_relay.outbox") == 700
 
 
 def test_purge_never_waits_for_anybody(ring):

@@ -69,6 +69,9 @@ Result<ExitCode> status(const Session& session, migrate::Database& database) {
   std::erase_if(found.there, [&](const auto& name) { return is_noted(found.applied, name); });
   RELAY_ASSIGN(const auto parts, own_parts());
   RELAY_ASSIGN(found.differences, migrate::drift(database, parts));
+  RELAY_ASSIGN(const auto gone, migrate::gone(database, found.applied));
+  for (const auto& name : gone)
+    found.differences.push_back("what the migration " + name + " made is gone; migrate apply makes it again");
   RELAY_ASSIGN(found.missing, missing(session.invocation.migrate.request, found));
   session.out << (session.invocation.json ? migrate_status_json(found) : migrate_status_text(found));
   return found.as_it_should_be() ? ExitCode::ok : ExitCode::configuration;

@@ -30,6 +30,8 @@ FROM (
          pg_catalog.format_type(a.atttypid, a.atttypmod) || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END
            || CASE WHEN a.attidentity <> '' THEN ' identity ' || a.attidentity::text ELSE '' END
            || coalesce(' DEFAULT ' || pg_catalog.pg_get_expr(d.adbin, d.adrelid), '')
+           || ' as column ' || (SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute b  -- the order decides: relay_xid
+              WHERE b.attrelid = a.attrelid AND b.attnum BETWEEN 1 AND a.attnum AND NOT b.attisdropped)::text
   FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
@@ -124,7 +126,7 @@ std::vector<std::string> differences(const Things& is, const Things& should_be) 
 Result<std::vector<std::string>> present(Database& database) {
   RELAY_ASSIGN(const auto rows, database.query(R"(
 SELECT 'outbox_relay_' || p.name
-FROM (VALUES ('store', 'progress'), ('outbox', 'outbox'), ('capture', 'captured')) p(name, made)
+FROM (VALUES ('store', 'progress'), ('reader', 'reader'), ('outbox', 'outbox'), ('capture', 'captured')) p(name, made)
 WHERE pg_catalog.to_regclass('outbox_relay.' || p.made) IS NOT NULL
 UNION ALL
 SELECT 'outbox_relay_messages' WHERE EXISTS (

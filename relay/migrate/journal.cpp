@@ -48,10 +48,10 @@ std::string noted(const std::string& statements, const std::string& note) {
 }
 
 std::string note_of(const Migration& m) {
-  return "INSERT INTO outbox_relay.migration (name, up, down, loses) VALUES (" + sql_literal(m.name) + ", " +
-         sql_literal(m.up) + ", " + sql_literal(m.down) + ", " + sql_literal(m.loses) +
+  return "INSERT INTO outbox_relay.migration (name, up, down, loses, there) VALUES (" + sql_literal(m.name) + ", " +
+         sql_literal(m.up) + ", " + sql_literal(m.down) + ", " + sql_literal(m.loses) + ", " + sql_literal(m.there) +
          ") ON CONFLICT (name) DO UPDATE SET up = excluded.up, down = excluded.down, loses = excluded.loses, "
-         "applied_at = pg_catalog.now(), applied_by = current_user";
+         "there = excluded.there, applied_at = pg_catalog.now(), applied_by = current_user";
 }
 
 }  // namespace
@@ -63,11 +63,22 @@ Result<std::vector<Applied>> applied(Database& database) {
   RELAY_ASSIGN(
       const auto rows,
       database.query(
-          "SELECT name, pg_catalog.date_trunc('second', applied_at AT TIME ZONE 'UTC')::text || 'Z', up, down, loses "
+          "SELECT name, pg_catalog.date_trunc('second', applied_at AT TIME ZONE 'UTC')::text || 'Z', up, down, loses, there "
           "FROM outbox_relay.migration ORDER BY number",
           {}, "read outbox_relay.migration"));
   for (const auto& r : rows)
-    out.push_back({r[0].value_or(""), r[1].value_or(""), r[2].value_or(""), r[3].value_or(""), r[4].value_or("")});
+    out.push_back({r[0].value_or(""), r[1].value_or(""), r[2].value_or(""), r[3].value_or(""), r[4].value_or(""),
+                   r[5].value_or("")});
+  return out;
+}
+
+Result<std::vector<std::string>> gone(Database& database, const std::vector<Applied>& noted) {
+  std::vector<std::string> out;
+  for (const auto& a : noted) {
+    if (a.there.empty()) continue;
+    RELAY_ASSIGN(const auto rows, database.query("SELECT " + a.there, {}, "look for what the migration " + a.name + " made"));
+    if (!yes(rows)) out.push_back(a.name);
+  }
   return out;
 }
 
@@ -78,9 +89,11 @@ Result<void> apply(Database& database, const std::vector<Migration>& migrations,
   if (!exists)
     RELAY_TRY(database.script(std::string(sql::file("migration_table.sql")), "make the table outbox_relay.migration"));
   RELAY_ASSIGN(const auto done, applied(database));
+  RELAY_ASSIGN(const auto lost, gone(database, done));
   for (const auto& m : migrations) {
     const auto before = std::find_if(done.begin(), done.end(), [&](const auto& a) { return a.name == m.name; });
-    if (before != done.end() && before->up == m.up && before->down == m.down) {
+    const bool is_lost = std::find(lost.begin(), lost.end(), m.name) != lost.end();
+    if (before != done.end() && before->up == m.up && before->down == m.down && !is_lost) {
       tell("already there  " + m.name);
       continue;
     }

@@ -15,12 +15,12 @@
 namespace relay::migrate {
 
 struct Applied {
-  std::string name, applied_at, up, down, loses;
+  std::string name, applied_at, up, down, loses, there;  // as of Migration
 };
 
 using Tell = std::function<void(const std::string& line)>;  // progress, a line each
 
-// Waits up to `patience` for another process; then kind busy, code migration_running. Waits and tries again, as often,
+// What is noted and still there is left alone; what is noted and gone is made again. Waits up to `patience` for another process; then kind busy, code migration_running. Waits and tries again, as often,
 // when a table of the application is locked for too long.
 Result<void> apply(Database& database, const std::vector<Migration>& migrations, Millis patience, Clock& clock,
                    const Tell& tell);
@@ -30,6 +30,9 @@ Result<std::vector<Applied>> applied(Database& database);
 
 // Takes back the newest ones, down to and including `through`, which is one of applied().
 Result<void> take_back(Database& database, const std::string& through, Millis patience, Clock& clock, const Tell& tell);
+
+// Those noted of which what they made is gone, by their own question.
+Result<std::vector<std::string>> gone(Database& database, const std::vector<Applied>& applied);
 
 // How the schema differs from what the migrations of this program make, a sentence each. Makes a copy of the schema and
 // rolls it back, which needs CREATE on the database. Only of parts that are there. Captured tables are compared too.

@@ -24,12 +24,13 @@ struct Request {
   std::string relay_role, app_role;    // for part roles
 };
 
-inline constexpr std::string_view kParts = "store, outbox, messages, columns, capture, publication and roles";
+inline constexpr std::string_view kParts = "store, reader, outbox, messages, columns, capture, publication and roles";
 
 struct Migration {
   std::string name;         // "outbox_relay_outbox"
   std::string up, down;     // with BEGIN and COMMIT
   std::string loses;        // what `down` destroys, as a sentence; empty: nothing
+  std::string there;        // an SQL expression: is what `up` makes still there? Empty: not known
   bool own_schema = false;  // makes things in schema outbox_relay and nothing else: can be compared with a copy
 };
 

@@ -92,6 +92,9 @@ std::string adoption_consequence(const SourceState& state, const std::optional<P
   if (before->place != state.place)
     return "delivery begins at " + text(at) + "; what was delivered is known only up to " +
            stored + ", which counts something else: events between may be lost or come twice";
+  if (state.place == PlaceKind::row_id && before->slot != state.slot_name)
+    return "ids come from another sequence than those of the stored progress (" + stored + "); delivery begins at " + text(at) +
+           ": rows at or below that, and rows without an id, are not delivered, whether they were before or not";
   if (before->state == ProgressState::snapshot)
     return "the initial read ends here: existing rows after the " + std::to_string(before->snapshot.rows) +
            " that were delivered are lost for this pipeline";

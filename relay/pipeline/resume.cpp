@@ -61,8 +61,9 @@ Result<void> same_identity(const SourceState& source, const Progress& p, const s
     return refuse("id_sequence_changed",
                   "starting pipeline " + p.pipeline + ": its progress counts ids of " + p.slot + ", configured is " +
                       source.slot_name + "; ids of the one say nothing about rows of the other",
-                  "set source.outbox to the old table, or take over what the reader has acknowledged: " +
-                      adopt(p.pipeline));
+                  "set source.outbox to the old table; or deliver all rows that are there, again or not: outbox-relay progress "
+                  "reset -c FILE --pipeline " + p.pipeline + "; or take over what the reader has acknowledged, without rows "
+                  "that have no id: " + adopt(p.pipeline));
   if (source.slot_name != p.slot)
     return refuse("slot_changed",
                   "starting pipeline " + p.pipeline + ": its progress belongs to slot " + p.slot + ", configured is " +
