@@ -1,7 +1,8 @@
 -- Takes the rights back that roles.sql gave, those on the relay's own schema and those on `tables`:
 --   psql -v relay_role=outbox_relay_role -v app_role= -v tables=public.outbox -f roles.down.sql
--- What the role owns it keeps. USAGE on the schema of `tables` goes when the role owns nothing and has no right on
--- anything in it any more. Otherwise it stays, since something else needs it; to take it away all the same:
+-- What the role owns it keeps, and what the functions of captured tables that run as it need. USAGE on the schema of `tables`
+-- goes when the role owns nothing and has no right on anything in it any more. Otherwise it stays, since something else needs
+-- it; to take it away all the same:
 --   REVOKE USAGE ON SCHEMA public FROM outbox_relay_role;
 -- A right that somebody else had given before roles.sql did cannot be told from its own, and goes too.
 BEGIN;
@@ -18,14 +19,30 @@ DECLARE
   relation regclass;
   space regnamespace;
   series text;
+  statement text;
 BEGIN
   FOREACH word IN ARRAY ARRAY[relay, pg_catalog.current_setting('outbox_relay.app_role')] LOOP
-    CONTINUE WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = word)
-      OR NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'outbox_relay');
-    EXECUTE pg_catalog.format('REVOKE ALL ON ALL TABLES IN SCHEMA outbox_relay FROM %I', word);
-    EXECUTE pg_catalog.format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA outbox_relay FROM %I', word);
-    EXECUTE pg_catalog.format('REVOKE ALL ON ALL FUNCTIONS IN SCHEMA outbox_relay FROM %I', word);
-    EXECUTE pg_catalog.format('REVOKE ALL ON SCHEMA outbox_relay FROM %I', word);
+    -- Each thing on which the role has a right, and which it does not own: an owner's rights are nobody else's to take.
+    FOR statement IN
+      SELECT pg_catalog.format('REVOKE ALL ON %s FROM %I', t.thing, word)
+      FROM pg_catalog.pg_namespace n CROSS JOIN LATERAL (
+        SELECT pg_catalog.format('%s %I.%I', CASE WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, n.nspname, c.relname), c.relowner,
+          nullif(c.relacl || ARRAY(SELECT pg_catalog.unnest(a.attacl) FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid), '{}')
+        FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid
+        UNION ALL
+        SELECT pg_catalog.format('FUNCTION %s', p.oid::regprocedure), p.proowner, p.proacl
+        FROM pg_catalog.pg_proc p WHERE p.pronamespace = n.oid
+        UNION ALL
+        SELECT 'SCHEMA outbox_relay', n.nspowner, n.nspacl) t(thing, owner, rights)
+        JOIN pg_catalog.pg_roles r ON r.rolname = word AND r.oid <> t.owner
+      WHERE n.nspname = 'outbox_relay' AND EXISTS (SELECT FROM pg_catalog.aclexplode(t.rights) a WHERE a.grantee = r.oid)
+        -- The functions of captured tables that run as this role write the outbox: without these rights, every write fails.
+        AND NOT (t.thing IN ('TABLE outbox_relay.outbox', 'SCHEMA outbox_relay') AND EXISTS (
+          SELECT FROM pg_catalog.pg_proc p WHERE p.pronamespace = n.oid AND p.proowner = r.oid AND p.prosecdef
+            AND p.prorettype = 'pg_catalog.trigger'::regtype))
+    LOOP
+      EXECUTE statement;
+    END LOOP;
   END LOOP;
   FOR word IN
     SELECT pg_catalog.btrim(t) FROM pg_catalog.regexp_split_to_table(
