@@ -7,9 +7,36 @@ BEGIN;
 SET LOCAL lock_timeout = '5s';
 
 DO $$
+DECLARE
+  strange text;
+  owner text;
 BEGIN
+  -- CREATE SCHEMA IF NOT EXISTS asks for CREATE on the database even when the schema is there.
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'outbox_relay') THEN
     CREATE SCHEMA outbox_relay;
+  END IF;
+  -- Who owns the schema, or what this file makes in it, decides what runs there with our rights: never a stranger.
+  SELECT t.thing, pg_catalog.quote_ident(r.rolname) INTO strange, owner FROM (
+    SELECT 'SCHEMA outbox_relay', n.nspowner FROM pg_catalog.pg_namespace n WHERE n.nspname = 'outbox_relay'
+    UNION ALL
+    SELECT pg_catalog.format('TABLE outbox_relay.%I', c.relname), c.relowner FROM pg_catalog.pg_class c
+    WHERE c.relnamespace = 'outbox_relay'::regnamespace AND c.relname IN ('captured')
+    UNION ALL
+    SELECT pg_catalog.format('FUNCTION %s', p.oid::regprocedure), p.proowner FROM pg_catalog.pg_proc p
+    WHERE p.pronamespace = 'outbox_relay'::regnamespace AND p.proname IN (
+      'execute_politely', 'capture_options', 'capture_id', 'capture_match', 'capture_plain', 'capture_fields',
+      'capture_key', 'capture_row', 'capture_select', 'capture_function', 'capture_triggers', 'capture_runner',
+      'capture_may_insert', 'capture_hand_over', 'capture_name', 'capture', 'uncapture', 'capture_drift')) t(thing, owner)
+    JOIN pg_catalog.pg_roles r ON r.oid = t.owner
+  WHERE NOT pg_catalog.pg_has_role(r.oid, current_user, 'USAGE')
+    AND (NOT pg_catalog.pg_has_role(r.oid, 'USAGE')
+         OR EXISTS (SELECT FROM pg_catalog.pg_roles s WHERE s.rolname = current_user AND s.rolsuper))
+  LIMIT 1;
+  IF strange IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = pg_catalog.format('[schema_foreign] using %s: it '
+        'belongs to %s, who could make it run anything with the rights of %I', strange, owner, current_user),
+      HINT = pg_catalog.format('run this as %s (SET ROLE %s); or, when you know what is in the schema: ALTER %s OWNER TO %I;',
+        owner, owner, strange, current_user);
   END IF;
 END
 $$;
@@ -17,8 +44,8 @@ $$;
 -- Which tables are captured, and how.
 CREATE TABLE IF NOT EXISTS outbox_relay.captured (
   relation      regclass PRIMARY KEY,
-  options       jsonb NOT NULL,             -- as given
-  function_name text NOT NULL,              -- of the trigger function in this schema
+  options       jsonb NOT NULL,             -- as given, and the aggregate type: the table may get another name
+  function_name text NOT NULL UNIQUE,       -- of the trigger function in this schema
   changed_at    timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 
@@ -153,109 +180,123 @@ BEGIN
     RAISE EXCEPTION USING MESSAGE = format('[capture_column_missing] %s: it has no column %I', attempted, word),
       HINT = 'write column names as they are stored: without quotes, in their own case';
   END IF;
+  -- A trigger sees NULL in a column that is computed when it is read (PostgreSQL 18).
+  SELECT a.attname INTO word FROM pg_attribute a
+  WHERE a.attrelid = relation AND a.attgenerated = 'v' AND NOT a.attisdropped
+    AND (made -> 'aggregate_id' ? a.attname::text OR coalesce(made -> 'columns' ? a.attname::text, true)) LIMIT 1;
+  IF word IS NOT NULL THEN
+    RAISE EXCEPTION USING MESSAGE = format('[capture_column_virtual] %s: a trigger cannot see the value of the virtual column %I',
+      attempted, word), HINT = 'name the columns of the payload without it, {"columns": [...]}, or make it STORED';
+  END IF;
   RETURN made;
 END
 $$;
 
--- One column of a row as text that is the same in every session.
-CREATE OR REPLACE FUNCTION outbox_relay.capture_column(relation regclass, alias text, column_name text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE
-    WHEN a.atttypid = 'timestamptz'::regtype THEN format('pg_catalog.timezone(''UTC'', %s.%I)', alias, column_name)
-    ELSE format('%s.%I', alias, column_name) END
-  FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = column_name
+-- The aggregate's id: the column as text, NULL as none; of several columns a JSON array, so that ("a", "b:c") and ("a:b", "c")
+-- differ. Whatever type a column has now or later, so that ALTER COLUMN ... TYPE breaks no write.
+CREATE OR REPLACE FUNCTION outbox_relay.capture_id(alias text, columns jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT format(CASE WHEN jsonb_array_length(columns) > 1 THEN 'pg_catalog.json_build_array(%s)::pg_catalog.text'
+                     ELSE 'pg_catalog.concat(%s)' END, string_agg(format('%s.%I', alias, c.name), ', ' ORDER BY c.place))
+  FROM jsonb_array_elements_text(columns) WITH ORDINALITY c(name, place)
 $$;
 
--- The aggregate's id: the column as text; of several columns a JSON array, so that ("a", "b:c") and ("a:b", "c") differ.
-CREATE OR REPLACE FUNCTION outbox_relay.capture_id(relation regclass, alias text, columns jsonb) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE
-    WHEN jsonb_array_length(columns) > 1 THEN
-      (SELECT 'pg_catalog.jsonb_build_array('
-              || string_agg(outbox_relay.capture_column(relation, alias, c.name), ', ' ORDER BY c.place)
-              || ')::pg_catalog.text' FROM jsonb_array_elements_text(columns) WITH ORDINALITY c(name, place))
-    ELSE
-      (SELECT format(CASE WHEN t.typcategory IN ('N', 'S', 'E') OR t.oid = 'uuid'::regtype
-                THEN 'coalesce(%s::pg_catalog.text, '''')'
-                ELSE 'coalesce(pg_catalog.jsonb_build_array(%s) OPERATOR(pg_catalog.->>) 0, '''')' END,
-              outbox_relay.capture_column(relation, alias, a.attname))
-       FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = relation AND a.attname = columns ->> 0) END
-$$;
-
--- "n.a = o.a AND n.b = o.b" with the operators of the key's own index, whatever schema they are in.
+-- "n.a = o.a AND n.b = o.b". Types that PostgreSQL does not bring are compared as text: their operator is somebody else's
+-- code, in a schema that may be any, and does not fit any more when the column's type changes.
 CREATE OR REPLACE FUNCTION outbox_relay.capture_match(relation regclass, key_columns jsonb) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT string_agg(format('n.%1$I OPERATOR(%2$s.%3$s) o.%1$I', c.name, coalesce(op.space, 'pg_catalog'), coalesce(op.name, '=')),
-                    ' AND ' ORDER BY c.place)
-  FROM jsonb_array_elements_text(key_columns) WITH ORDINALITY c(name, place)
-    JOIN pg_attribute a ON a.attrelid = relation AND a.attname = c.name
-    LEFT JOIN LATERAL (
-      SELECT quote_ident(s.nspname) AS space, o.oprname AS name
-      FROM pg_opclass f JOIN pg_amop m ON m.amopfamily = f.opcfamily AND m.amopstrategy = 3
-        JOIN pg_operator o ON o.oid = m.amopopr JOIN pg_namespace s ON s.oid = o.oprnamespace
-      WHERE f.opcintype = a.atttypid AND f.opcdefault AND f.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'btree')
-        AND m.amoplefttype = a.atttypid AND m.amoprighttype = a.atttypid LIMIT 1) op ON true
+  WITH RECURSIVE base AS (
+    SELECT c.name, c.place, a.atttypid AS type FROM jsonb_array_elements_text(key_columns) WITH ORDINALITY c(name, place)
+      JOIN pg_attribute a ON a.attrelid = relation AND a.attname = c.name
+    UNION ALL
+    SELECT b.name, b.place, t.typbasetype FROM base b JOIN pg_type t ON t.oid = b.type AND t.typtype = 'd')
+  SELECT string_agg(format(CASE WHEN t.typtype = 'b' AND t.typcategory <> 'A' AND t.typnamespace <> 'pg_catalog'::regnamespace
+                      THEN 'pg_catalog.concat(n.%1$I) OPERATOR(pg_catalog.=) pg_catalog.concat(o.%1$I)'
+                      ELSE 'n.%1$I OPERATOR(pg_catalog.=) o.%1$I' END, b.name), ' AND ' ORDER BY b.place)
+  FROM base b JOIN pg_type t ON t.oid = b.type AND t.typtype <> 'd'
+$$;
+
+-- json_each() of a row. It refuses escapes that type json accepts, "\u0000" and halves of pairs, and a write must not fail of
+-- that: a row that is not `plain` has every escape written as something else, which the others take back.
+CREATE OR REPLACE FUNCTION outbox_relay.capture_plain(json_row text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT format($sql$pg_catalog.strpos(%s::pg_catalog.text, E'\\u') OPERATOR(pg_catalog.=) 0$sql$, json_row)
+$$;
+CREATE OR REPLACE FUNCTION outbox_relay.capture_fields(json_row text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT format($sql$pg_catalog.json_each(CASE WHEN k.plain THEN %1$s ELSE pg_catalog.replace(pg_catalog.replace(
+    pg_catalog.replace(%1$s::pg_catalog.text, '~', '~0'), E'\\\\', '~1'), E'\\u', '~2')::pg_catalog.json END)$sql$, json_row)
+$$;
+CREATE OR REPLACE FUNCTION outbox_relay.capture_key(key text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT format($sql$CASE WHEN k.plain THEN %1$s ELSE pg_catalog.replace(pg_catalog.replace(%1$s,
+    '~1', E'\\'), '~0', '~') END$sql$, key)
+$$;
+
+-- The payload: a row as JSON. Of type json, since the binary form refuses some of what type json accepts.
+CREATE OR REPLACE FUNCTION outbox_relay.capture_row(alias text, columns jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN columns IS NULL THEN format('pg_catalog.to_json(%s.*)', alias) ELSE format(
+    $sql$(SELECT coalesce(pg_catalog.json_object_agg(%3$s, CASE WHEN k.plain THEN f.value ELSE pg_catalog.replace(
+        pg_catalog.replace(pg_catalog.replace(f.value::pg_catalog.text, '~2', E'\\u'), '~1', E'\\\\'), '~0', '~')::pg_catalog.json
+        END), '{}')
+      FROM (SELECT pg_catalog.to_json(%1$s.*) AS whole OFFSET 0) w CROSS JOIN LATERAL (SELECT %2$s AS plain OFFSET 0) k
+        CROSS JOIN LATERAL %4$s f
+      WHERE (%3$s) OPERATOR(pg_catalog.=) ANY (%5$L::pg_catalog.text[]))$sql$,
+    alias, outbox_relay.capture_plain('w.whole'), outbox_relay.capture_key('f.key'), outbox_relay.capture_fields('w.whole'),
+    ARRAY(SELECT jsonb_array_elements_text(columns))::text) END
 $$;
 
 -- The SELECT that makes the events of one operation, as columns event_type, id, payload, changed (NULL but for updates).
--- Names of key columns are written out; of all others nothing is, so that ALTER TABLE never breaks a write.
+-- Names of key columns are written out; of all others nothing is, so that ALTER TABLE breaks no write.
 CREATE OR REPLACE FUNCTION outbox_relay.capture_select(relation regclass, made jsonb, operation text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  into_outbox CONSTANT boolean := made ->> 'into' = 'outbox';
-  chosen text := 'pg_catalog.%1$s(%2$s.*)';
-  new_row text;
-  old_row text;
-  id CONSTANT text := '%s';
-  key_column text := made -> 'key' ->> 0;
+  new_row CONSTANT text := outbox_relay.capture_row('n', made -> 'columns');
+  old_row CONSTANT text := outbox_relay.capture_row('o', made -> 'columns');
+  new_id CONSTANT text := outbox_relay.capture_id('n', made -> 'aggregate_id');
+  old_id CONSTANT text := outbox_relay.capture_id('o', made -> 'aggregate_id');
+  key_column CONSTANT text := made -> 'key' ->> 0;
+  one_row CONSTANT text :=
+    'SELECT %L::pg_catalog.text AS event_type, %s AS id, %s AS payload, NULL::pg_catalog.jsonb AS changed FROM %s';
 BEGIN
-  IF made ? 'columns' THEN
-    chosen := '(SELECT coalesce(pg_catalog.jsonb_object_agg(c.key, c.value), ''{}'') FROM pg_catalog.jsonb_each('
-      'pg_catalog.to_jsonb(%2$s.*)) c WHERE c.key OPERATOR(pg_catalog.=) ANY (' || quote_literal(ARRAY(
-        SELECT jsonb_array_elements_text(made -> 'columns'))::text) || '::pg_catalog.text[]))';
-  END IF;
-  new_row := format(chosen, CASE WHEN into_outbox THEN 'to_jsonb' ELSE 'to_json' END, 'n');
-  old_row := format(chosen, CASE WHEN into_outbox THEN 'to_jsonb' ELSE 'to_json' END, 'o');
-  IF operation IN ('INSERT', 'DELETE') THEN
-    RETURN format('SELECT %L::pg_catalog.text AS event_type, %s AS id, %s AS payload, NULL::pg_catalog.jsonb AS changed FROM %s',
-      made ->> lower(operation),
-      outbox_relay.capture_id(relation, CASE operation WHEN 'INSERT' THEN 'n' ELSE 'o' END, made -> 'aggregate_id'),
-      CASE operation WHEN 'INSERT' THEN new_row ELSE old_row END,
-      CASE operation WHEN 'INSERT' THEN 'relay_new n' ELSE 'relay_old o' END);
-  END IF;
-  IF key_column IS NULL THEN  -- old and new rows cannot be told to belong together
-    RETURN format('SELECT %L::pg_catalog.text AS event_type, %s AS id, %s AS payload, NULL::pg_catalog.jsonb AS changed '
-      'FROM relay_new n', made ->> 'update', outbox_relay.capture_id(relation, 'n', made -> 'aggregate_id'), new_row);
+  IF operation = 'DELETE' THEN
+    RETURN format(one_row, made ->> 'delete', old_id, old_row, 'relay_old o');
+  ELSIF operation = 'INSERT' OR key_column IS NULL THEN  -- without a key old and new rows cannot be told to belong together
+    RETURN format(one_row, made ->> lower(operation), new_id, new_row, 'relay_new n');
   END IF;
   -- A row whose key or aggregate id changed has no partner: it is deleted under the old one and created under the new one.
-  new_row := format(chosen, 'to_jsonb', 'n');
-  old_row := format(chosen, 'to_jsonb', 'o');
+  -- Both rows have the same columns in the same order.
   RETURN format($sql$SELECT CASE WHEN r.old_row IS NULL THEN %1$L WHEN r.new_row IS NULL THEN %2$L ELSE %3$L
       END::pg_catalog.text AS event_type, r.id, coalesce(r.new_row, r.old_row) AS payload, r.changed
     FROM (
       SELECT b.id, b.new_row, b.old_row, CASE WHEN b.new_row IS NOT NULL AND b.old_row IS NOT NULL THEN (
-          SELECT coalesce(pg_catalog.jsonb_agg(c.key), '[]') FROM pg_catalog.jsonb_each(b.new_row) c
-          WHERE (b.old_row OPERATOR(pg_catalog.->) c.key OPERATOR(pg_catalog.=) c.value) IS NOT TRUE) END AS changed
+          SELECT coalesce(pg_catalog.jsonb_agg(%11$s), '[]')
+          FROM (SELECT %14$s AND %15$s AS plain OFFSET 0) k
+            CROSS JOIN LATERAL ROWS FROM (%12$s, %13$s) c(key, value, old_key, old_value)
+          WHERE c.value::pg_catalog.text OPERATOR(pg_catalog.<>) c.old_value::pg_catalog.text) END AS changed
       FROM (
-        SELECT CASE WHEN n.%4$I IS NULL THEN %5$s ELSE %6$s END AS id,
-               CASE WHEN n.%4$I IS NOT NULL THEN %7$s END AS new_row, CASE WHEN o.%4$I IS NOT NULL THEN %8$s END AS old_row
+        SELECT CASE WHEN n.%4$I IS NOT DISTINCT FROM NULL THEN %5$s ELSE %6$s END AS id,  -- as IS NULL, for composites too
+               CASE WHEN n.%4$I IS DISTINCT FROM NULL THEN %7$s END AS new_row,
+               CASE WHEN o.%4$I IS DISTINCT FROM NULL THEN %8$s END AS old_row
         FROM relay_old o FULL JOIN relay_new n ON (%9$s) OFFSET 0) b OFFSET 0) r
     WHERE %10$s ORDER BY r.new_row IS NOT NULL$sql$,  -- deletes first: the aggregate may be the same one
     coalesce(made ->> 'insert', 'created'), coalesce(made ->> 'delete', 'deleted'), made ->> 'update', key_column,
-    outbox_relay.capture_id(relation, 'o', made -> 'aggregate_id'),
-    outbox_relay.capture_id(relation, 'n', made -> 'aggregate_id'), new_row, old_row,
+    old_id, new_id, new_row, old_row,
     outbox_relay.capture_match(relation, made -> 'key') || CASE WHEN made -> 'key' <> made -> 'aggregate_id' THEN
-      format(' AND %s OPERATOR(pg_catalog.=) %s', outbox_relay.capture_id(relation, 'n', made -> 'aggregate_id'),
-             outbox_relay.capture_id(relation, 'o', made -> 'aggregate_id')) ELSE '' END,
+      format(' AND %s OPERATOR(pg_catalog.=) %s', new_id, old_id) ELSE '' END,
     -- With chosen columns, an update that changes none of them is no event.
     concat_ws(' AND ', 'true', CASE WHEN made ? 'columns' THEN '(r.changed OPERATOR(pg_catalog.<>) ''[]'') IS NOT FALSE' END,
       CASE WHEN coalesce(made -> 'insert', 'false') IN ('false', 'null') THEN 'r.old_row IS NOT NULL' END,
-      CASE WHEN coalesce(made -> 'delete', 'false') IN ('false', 'null') THEN 'r.new_row IS NOT NULL' END));
+      CASE WHEN coalesce(made -> 'delete', 'false') IN ('false', 'null') THEN 'r.new_row IS NOT NULL' END),
+    outbox_relay.capture_key('c.key'), outbox_relay.capture_fields('b.new_row'), outbox_relay.capture_fields('b.old_row'),
+    outbox_relay.capture_plain('b.new_row'), outbox_relay.capture_plain('b.old_row'));
 END
 $$;
 
--- The trigger function of one table, as text. The functions that fill the outbox have the rights of their owner, so that
--- the application's role needs none; those that write messages need none.
+-- The trigger function of one table, as text. The functions that fill the outbox have the rights of their owner (see
+-- capture_runner), so that the application's role needs none; those that write messages need none.
+-- The settings make the same text of a value in every session.
 CREATE OR REPLACE FUNCTION outbox_relay.capture_function(relation regclass, made jsonb, function_name text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -264,6 +305,8 @@ DECLARE
   aggregate_type CONSTANT text := made ->> 'aggregate_type';
   wanted text[] := ARRAY(SELECT upper(w.word) FROM unnest('{insert,update,delete}'::text[]) w(word)
                          WHERE made -> w.word NOT IN ('false', 'null'));
+  settings CONSTANT text := E'\nSET bytea_output = hex SET datestyle = ISO SET intervalstyle = postgres SET timezone = ''UTC'' '
+    'SET extra_float_digits = 1';
   one_event CONSTANT text := $sql$SELECT pg_catalog.concat(%L, pg_catalog.to_json(e.event_type), ',"aggregate_id":',
       pg_catalog.to_json(e.id), ',"payload":', e.payload,
       ',"headers":{"changed_columns":' || e.changed::pg_catalog.text || '}', '}')
@@ -285,7 +328,7 @@ $sql$, operation, aggregate_type, outbox_relay.capture_select(relation, made, op
 $sql$, aggregate_type, made ->> 'truncate');
     END IF;
     RETURN format($sql$CREATE OR REPLACE FUNCTION outbox_relay.%I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS %L$sql$, function_name,
+SET search_path = pg_catalog, pg_temp %s AS %L$sql$, function_name, settings,
       E'\n#variable_conflict use_column\nBEGIN\n' || body || E'  RETURN NULL;\nEND\n');
   END IF;
 
@@ -317,7 +360,8 @@ $sql$, operation, format(replace(one_event, '||', 'OPERATOR(pg_catalog.||)'),
   END IF;
 $sql$, made ->> 'prefix', aggregate_type, made ->> 'truncate');
   END IF;
-  RETURN format($sql$CREATE OR REPLACE FUNCTION outbox_relay.%I() RETURNS trigger LANGUAGE plpgsql AS %L$sql$, function_name,
+  RETURN format($sql$CREATE OR REPLACE FUNCTION outbox_relay.%I() RETURNS trigger LANGUAGE plpgsql %s AS %L$sql$, function_name,
+    settings,
     E'\n#variable_conflict use_column\nDECLARE\n  relay_event pg_catalog.text;\n  relay_list pg_catalog.text[] := ''{}'';\n'
     '  relay_size pg_catalog.int8 := 0;\nBEGIN\n' || body || E'  RETURN NULL;\nEND\n');
 END
@@ -335,6 +379,77 @@ RETURNS TABLE (operation text, statement text) LANGUAGE sql STABLE SET search_pa
   WHERE made -> t.word NOT IN ('false', 'null')
 $$;
 
+-- With whose rights the table's function runs. to_json() calls casts that the owner of the table can make, so these must be
+-- rights that the table's owner has anyway: ours when that is so, or else that owner's.
+CREATE OR REPLACE FUNCTION outbox_relay.capture_runner(relation regclass) RETURNS regrole
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner CONSTANT regrole := (SELECT c.relowner FROM pg_class c WHERE c.oid = relation);
+BEGIN
+  IF pg_has_role(owner, current_user, 'USAGE') THEN
+    RETURN current_user::regrole;
+  ELSIF pg_has_role(owner, 'USAGE')
+      AND pg_has_role(owner, CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END) THEN
+    RETURN owner;
+  END IF;
+  RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('[capture_owner_foreign] capturing %s: it belongs to '
+    '%s, whose casts would run with the rights of %I', relation, owner, current_user),
+    HINT = format('GRANT %s TO %I; or capture {"into": "messages"}, which runs with the rights of whoever writes', owner, current_user);
+END
+$$;
+
+-- Makes the function that fills the outbox run so, and able to: a write that it cannot note fails.
+CREATE OR REPLACE FUNCTION outbox_relay.capture_hand_over(relation regclass, function_name text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  runner CONSTANT regrole := outbox_relay.capture_runner(relation);
+  columns CONSTANT text := 'aggregatetype, aggregateid, type, payload, changed_columns';
+  statement text;
+BEGIN
+  FOR statement IN
+    SELECT w.statement FROM (
+      SELECT p.proowner <> runner AS differs, has_schema_privilege(runner, 'outbox_relay', 'CREATE') AS may_own FROM pg_proc p
+      WHERE p.pronamespace = 'outbox_relay'::regnamespace AND p.proname = function_name) f
+    CROSS JOIN LATERAL (VALUES  -- the right to own a function is lent
+      (f.differs AND NOT f.may_own, format('GRANT CREATE ON SCHEMA outbox_relay TO %s', runner)),
+      (f.differs, format('ALTER FUNCTION outbox_relay.%I() OWNER TO %s', function_name, runner)),
+      (f.differs AND NOT f.may_own, format('REVOKE CREATE ON SCHEMA outbox_relay FROM %s', runner)),
+      (NOT has_schema_privilege(runner, 'outbox_relay', 'USAGE'), format('GRANT USAGE ON SCHEMA outbox_relay TO %s', runner)),
+      (NOT outbox_relay.capture_may_insert(runner), format('GRANT INSERT (%s) ON outbox_relay.outbox TO %s', columns, runner))
+    ) w(wanted, statement) WHERE w.wanted
+  LOOP
+    BEGIN
+      EXECUTE statement;
+    EXCEPTION WHEN insufficient_privilege THEN
+      NULL;  -- what counts is what is there in the end
+    END;
+  END LOOP;
+  IF NOT outbox_relay.capture_may_insert(runner) OR NOT EXISTS (SELECT FROM pg_proc p
+      WHERE p.pronamespace = 'outbox_relay'::regnamespace AND p.proname = function_name AND p.proowner = runner) THEN
+    RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('[capture_privilege_missing] capturing %s: the '
+      'function would run as %s, and %I may not let that role write the outbox', relation, runner, current_user),
+      HINT = format('run this as the owner of schema outbox_relay, or let that one: GRANT USAGE, CREATE ON SCHEMA outbox_relay '
+        'TO %1$s; GRANT INSERT (%2$s) ON outbox_relay.outbox TO %1$s;', runner, columns);
+  END IF;
+END
+$$;
+CREATE OR REPLACE FUNCTION outbox_relay.capture_may_insert(runner regrole) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT has_schema_privilege(runner, 'outbox_relay', 'USAGE')
+    AND bool_and(has_column_privilege(runner, 'outbox_relay.outbox', c.name, 'INSERT'))
+  FROM unnest('{aggregatetype,aggregateid,type,payload,changed_columns}'::text[]) c(name)
+$$;
+
+-- Of the table's own function: the one that it has, or one that nothing else has. The table's name is not in it, since
+-- tables are renamed, and others get their names.
+CREATE OR REPLACE FUNCTION outbox_relay.capture_name(relation regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce((SELECT c.function_name FROM outbox_relay.captured c WHERE c.relation = capture_name.relation),
+    (SELECT made.name FROM (SELECT 'capture_' || relation::oid || repeat('_', n), n FROM generate_series(0, 20) n) made(name, n)
+     WHERE NOT EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = 'outbox_relay'::regnamespace AND p.proname = made.name)
+     ORDER BY made.n LIMIT 1))
+$$;
+
 -- From now on the changes of this table are events. Called again, it changes what differs. Takes ShareRowExclusive on the
 -- table for an instant (AccessExclusive when a trigger goes), which writers wait for.
 CREATE OR REPLACE FUNCTION outbox_relay.capture(table_name text, options jsonb DEFAULT '{}') RETURNS void
@@ -350,11 +465,12 @@ BEGIN
       HINT = 'write schema.table, quoted as in SQL: public.orders, "Shop"."Orders"';
   END IF;
   made := outbox_relay.capture_options(target, options);
-  SELECT coalesce((SELECT c.function_name FROM outbox_relay.captured c WHERE c.relation = target),
-                  format('capture_%s_%s', left(c.relname, 30), left(md5(c.relnamespace::regnamespace || '.' || c.relname), 8)))
-  INTO own_function FROM pg_class c WHERE c.oid = target;
+  own_function := outbox_relay.capture_name(target);
   EXECUTE outbox_relay.capture_function(target, made, own_function);
   EXECUTE format('REVOKE ALL ON FUNCTION outbox_relay.%I() FROM PUBLIC', own_function);
+  IF made ->> 'into' = 'outbox' THEN
+    PERFORM outbox_relay.capture_hand_over(target, own_function);
+  END IF;
   -- What has to go, then what is missing; nothing is locked when nothing differs.
   SELECT string_agg(s.statement, ';') INTO statements FROM (
     SELECT format('DROP TRIGGER %I ON %s', t.tgname, target) AS statement
@@ -370,7 +486,7 @@ BEGIN
     PERFORM outbox_relay.execute_politely(statements, 'capturing ' || target);
   END IF;
   INSERT INTO outbox_relay.captured AS c (relation, options, function_name)
-  VALUES (target, capture.options, own_function)
+  VALUES (target, capture.options || jsonb_build_object('aggregate_type', made -> 'aggregate_type'), own_function)
   ON CONFLICT ON CONSTRAINT captured_pkey DO UPDATE SET options = excluded.options, changed_at = now()
   WHERE c.options IS DISTINCT FROM excluded.options;
 END
@@ -380,21 +496,33 @@ $$;
 CREATE OR REPLACE FUNCTION outbox_relay.uncapture(table_name text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  gone text;
+  target CONSTANT regclass := to_regclass(table_name);
+  gone text[];
+  word text;
   statements text;
 BEGIN
-  SELECT string_agg(format('DROP TRIGGER %I ON %s', t.tgname, t.tgrelid::regclass), ';') INTO statements
-  FROM pg_trigger t JOIN outbox_relay.captured c ON c.relation = t.tgrelid
-    JOIN pg_proc p ON p.oid = t.tgfoid AND p.pronamespace = 'outbox_relay'::regnamespace AND p.proname = c.function_name
-  WHERE t.tgrelid = to_regclass(table_name) AND t.tgparentid = 0;
+  IF target IS NULL AND cardinality(parse_ident(table_name)) < 2 THEN
+    RAISE EXCEPTION USING MESSAGE = '[capture_table_missing] uncapturing ' || table_name || ': there is no such table',
+      HINT = 'write schema.table, quoted as in SQL: public.orders, "Shop"."Orders"';
+  END IF;
+  -- By the functions that the triggers call, not by what is noted: no trigger may stay behind.
+  SELECT string_agg(format('DROP TRIGGER %I ON %s', t.tgname, target), ';'), array_agg(DISTINCT p.proname::text)
+  INTO statements, gone
+  FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid AND p.pronamespace = 'outbox_relay'::regnamespace
+  WHERE t.tgrelid = target AND t.tgparentid = 0 AND t.tgname LIKE 'outbox\_relay\_%';
   IF statements IS NOT NULL THEN
     PERFORM outbox_relay.execute_politely(statements, 'uncapturing ' || table_name);
   END IF;
-  FOR gone IN  -- also those of tables that were dropped meanwhile
-    DELETE FROM outbox_relay.captured c WHERE c.relation = to_regclass(table_name)
-      OR NOT EXISTS (SELECT FROM pg_class r WHERE r.oid = c.relation) RETURNING c.function_name
-  LOOP
-    EXECUTE format('DROP FUNCTION IF EXISTS outbox_relay.%I()', gone);
+  WITH deleted AS (  -- also those of tables that were dropped meanwhile
+    DELETE FROM outbox_relay.captured c WHERE c.relation = target
+      OR NOT EXISTS (SELECT FROM pg_class r WHERE r.oid = c.relation) RETURNING c.function_name)
+  SELECT gone || array_agg(d.function_name) INTO gone FROM deleted d;
+  IF target IS NULL AND gone IS NULL THEN
+    RAISE WARNING USING MESSAGE = 'uncapturing ' || table_name || ': there is no such table; captured are: '
+      || coalesce((SELECT string_agg(c.relation::text, ', ') FROM outbox_relay.captured c), 'none');
+  END IF;
+  FOREACH word IN ARRAY coalesce(gone, '{}') LOOP
+    EXECUTE format('DROP FUNCTION IF EXISTS outbox_relay.%I()', word);
   END LOOP;
 END
 $$;
@@ -443,6 +571,17 @@ BEGIN
       problem := format('the function outbox_relay.%I is not as it would be made now (capture the table again)', c.function_name);
       RETURN NEXT;
     END IF;
+    -- What became of it by ALTER ... OWNER or REASSIGN OWNED.
+    FOR problem IN
+      SELECT v.problem FROM pg_proc p JOIN pg_class r ON r.oid = c.relation CROSS JOIN LATERAL (VALUES
+        (pg_has_role(r.relowner, p.proowner, 'USAGE'), format('its function runs with the rights of %s, which the owner %s has not '
+          '(capture the table again)', p.proowner::regrole, r.relowner::regrole)),
+        (outbox_relay.capture_may_insert(p.proowner), format('its function runs as %s, who may not write the outbox: every write '
+          'fails (capture the table again)', p.proowner::regrole))) v(fine, problem)
+      WHERE p.pronamespace = 'outbox_relay'::regnamespace AND p.proname = c.function_name AND p.prosecdef AND NOT v.fine
+    LOOP
+      RETURN NEXT;
+    END LOOP;
   END LOOP;
 END
 $$;
@@ -452,8 +591,10 @@ DECLARE
   f regprocedure;
 BEGIN
   FOR f IN SELECT p.oid FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'outbox_relay'::regnamespace
-           AND p.proname IN ('execute_politely', 'capture_options', 'capture_column', 'capture_id', 'capture_match',
-                             'capture_select', 'capture_function', 'capture_triggers', 'capture', 'uncapture', 'capture_drift') LOOP
+           AND p.proname IN (
+      'execute_politely', 'capture_options', 'capture_id', 'capture_match', 'capture_plain', 'capture_fields',
+      'capture_key', 'capture_row', 'capture_select', 'capture_function', 'capture_triggers', 'capture_runner',
+      'capture_may_insert', 'capture_hand_over', 'capture_name', 'capture', 'uncapture', 'capture_drift') LOOP
     EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
   END LOOP;
 END

@@ -3,13 +3,18 @@ BEGIN;
 SET LOCAL lock_timeout = '5s';
 
 DO $$
+DECLARE
+  relation text;
 BEGIN
-  IF pg_catalog.to_regclass('outbox_relay.captured') IS NOT NULL THEN
-    IF EXISTS (SELECT FROM outbox_relay.captured c WHERE coalesce(c.options ->> 'into', 'outbox') = 'outbox') THEN
-      RAISE EXCEPTION USING MESSAGE = '[capture_in_use] dropping outbox_relay.outbox: triggers on tables of the application write '
-        'into it, and every such write would fail', HINT = 'take the captures away first: capture.down.sql, or '
-        'SELECT outbox_relay.uncapture(relation::text) FROM outbox_relay.captured;';
-    END IF;
+  SELECT pg_catalog.format('%I.%I', s.nspname, c.relname) INTO relation
+  FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+    JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace AND n.nspname = 'outbox_relay'
+    JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
+  WHERE NOT t.tgisinternal AND pg_catalog.strpos(p.prosrc, 'INSERT INTO outbox_relay.outbox ') > 0 ORDER BY t.tgparentid LIMIT 1;
+  IF relation IS NOT NULL THEN
+    RAISE EXCEPTION USING MESSAGE = '[capture_in_use] dropping outbox_relay.outbox: triggers on tables of the application write '
+      'into it, and every such write would fail', HINT = 'take the captures away first: capture.down.sql, or of each table '
+      || pg_catalog.format('SELECT outbox_relay.uncapture(%L);', relation);
   END IF;
 END
 $$;

@@ -200,6 +200,76 @@ def test_the_outbox_cannot_go_while_triggers_write_into_it(world):
     world.sql("INSERT INTO app.orders (total) VALUES (1)")
 
 
+def test_a_table_in_the_search_path_is_given_back_too(world):
+    world.sql("CREATE TABLE public.orders (id int PRIMARY KEY); CREATE TABLE public.items (id int PRIMARY KEY)")
+    before = schema_of(world)
+    psql(world, migrate(world, "print", "--capture", "public.orders"))
+    world.sql("SELECT outbox_relay.capture('public.items')")
+    psql(world, migrate(world, "print", "--down", "--capture", "public.orders"))
+    assert schema_of(world) == before
+    world.sql("INSERT INTO public.items VALUES (1); INSERT INTO public.orders VALUES (1)")
+
+
+SQUAT = {
+    "captured": """CREATE TABLE outbox_relay.captured (relation regclass PRIMARY KEY, options jsonb, function_name text, changed_at timestamptz DEFAULT now());
+      CREATE TRIGGER evil AFTER INSERT ON outbox_relay.captured FOR EACH ROW EXECUTE FUNCTION outbox_relay.evil()""",
+    "journal": """CREATE VIEW outbox_relay.migration AS SELECT 1::bigint AS number, outbox_relay.evil_text() AS name, '' AS up, '' AS down, '' AS loses,
+      now() AS applied_at, '' AS applied_by""",
+    "schema": "SELECT 1"}
+
+
+@pytest.mark.parametrize("what", SQUAT)
+def test_what_a_stranger_left_in_our_schema_is_not_adopted(world, what):
+    world.sql(f"CREATE ROLE plain_squatter LOGIN PASSWORD 'plain'; GRANT CREATE ON DATABASE {world.name} TO plain_squatter")
+    try:
+        connection = world.postgres.connect(world.name, "plain_squatter", "plain")
+        connection.cursor().execute("""CREATE SCHEMA outbox_relay;
+          CREATE FUNCTION outbox_relay.evil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ALTER ROLE plain_squatter SUPERUSER; RETURN NULL; END $$;
+          CREATE FUNCTION outbox_relay.evil_text() RETURNS text LANGUAGE plpgsql AS $$ BEGIN ALTER ROLE plain_squatter SUPERUSER; RETURN ''; END $$;""" + SQUAT[what])
+        connection.close()
+        for words in (("apply", "--capture", "app.orders"), ("status",), ("down",)):
+            if what == "journal" or words[0] == "apply":
+                said = migrate(world, *words, expect=78)
+                assert "schema_foreign" in said and "plain_squatter" in said, said
+        for name in ("outbox", "messages", "capture", "store_tables", "migration_table"):
+            said = psql(world, file=SQL / f"{name}.sql", expect=3)
+            assert "[schema_foreign]" in said and "SET ROLE plain_squatter" in said
+        assert not world.value("SELECT rolsuper FROM pg_roles WHERE rolname = 'plain_squatter'")
+        if what == "captured":  # the schema alone changed hands
+            world.sql("ALTER SCHEMA outbox_relay OWNER TO postgres")
+            assert "using TABLE outbox_relay.captured" in psql(world, file=SQL / "capture.sql", expect=3)
+            psql(world, file=SQL / "outbox.sql")
+    finally:
+        world.sql("DROP SCHEMA IF EXISTS outbox_relay CASCADE; DROP OWNED BY plain_squatter CASCADE; DROP ROLE plain_squatter")
+
+
+def test_publishing_breaks_no_update(world):
+    """Tables of each kind of replica identity: what the application may do before it may do afterwards."""
+    world.sql("""CREATE TABLE app.bare (v int); CREATE TABLE app.nothing (id int PRIMARY KEY); ALTER TABLE app.nothing REPLICA IDENTITY NOTHING;
+      CREATE TABLE app.late (id int, PRIMARY KEY (id) DEFERRABLE); CREATE TABLE app.whole (v int); ALTER TABLE app.whole REPLICA IDENTITY FULL;
+      CREATE TABLE app.parts (id int PRIMARY KEY, v int) PARTITION BY LIST (id); CREATE TABLE app.part PARTITION OF app.parts DEFAULT;
+      ALTER TABLE app.part REPLICA IDENTITY NOTHING""")
+    actions = "SELECT pubinsert, pubupdate, pubdelete, pubtruncate FROM pg_publication WHERE pubname = %s"
+    for table in ("app.bare", "app.nothing", "app.late", "app.parts"):
+        psql(world, file=SQL / "publication.sql", publication=table, tables=f"app.orders, {table}")
+        assert world.sql(actions, (table,)) == [(True, False, False, True)]
+        psql(world, file=SQL / "publication.sql", publication=table, tables=f"app.orders, {table}, app.whole")
+    psql(world, file=SQL / "publication.sql", publication="all", tables="app.orders, app.whole")
+    assert world.sql(actions, ("all",)) == [(True, True, True, True)]
+    said = psql(world, file=SQL / "publication.sql", publication="all", tables="app.orders, app.bare", expect=3)
+    assert "[publication_breaks_updates]" in said and "REPLICA IDENTITY" in said
+    for table in ("bare", "nothing", "late", "whole", "parts", "part"):
+        column = "v" if table in ("bare", "whole") else "id"
+        world.sql(f"INSERT INTO app.{table} ({column}) VALUES (1); UPDATE app.{table} SET {column} = 1; DELETE FROM app.{table}")
+
+
+def test_publishing_breaks_no_update_of_generated_columns(make_world, own_postgres):
+    world = make_world(own_postgres(major=18), None, outbox=APPLICATION, publication=None)
+    world.sql("CREATE TABLE app.made (id int PRIMARY KEY, g int GENERATED ALWAYS AS (id + 1) STORED); ALTER TABLE app.made REPLICA IDENTITY FULL")
+    psql(world, file=SQL / "publication.sql", publication="made", tables="app.made")
+    world.sql("INSERT INTO app.made VALUES (1); UPDATE app.made SET id = 2; DELETE FROM app.made")
+
+
 def test_a_missing_privilege_is_named_with_what_grants_it(world):
     world.sql("CREATE ROLE plain_migrator LOGIN PASSWORD 'plain'")
     try:
@@ -245,6 +315,29 @@ def test_rights_that_were_given_are_taken_back_and_no_others(world):
         assert world.value("SELECT has_schema_privilege('plain_relay', 'apart', 'USAGE') AND has_table_privilege('plain_relay', 'app.outbox', 'SELECT')")
     finally:
         world.sql("DROP OWNED BY plain_relay, plain_writer CASCADE; DROP ROLE plain_relay, plain_writer")
+
+
+def test_rights_are_taken_back_by_who_is_no_superuser_from_roles_that_own_things(world):
+    """The relay made its tables itself, and the application's role owns a captured table, whose writes go on."""
+    given = {"relay_role": "plain_relay", "app_role": "plain_writer", "tables": ""}
+    world.sql(f"""CREATE ROLE plain_migrator LOGIN PASSWORD 'plain'; CREATE ROLE plain_relay; CREATE ROLE plain_writer;
+      GRANT plain_writer TO plain_migrator; GRANT CREATE ON DATABASE {world.name} TO plain_migrator; GRANT USAGE ON SCHEMA app TO plain_migrator, plain_writer;
+      ALTER TABLE app.orders OWNER TO plain_writer""")
+    try:
+        for name in ("outbox", "capture"):
+            psql(world, file=SQL / f"{name}.sql", user="plain_migrator", password="plain")
+        world.sql("GRANT CREATE ON SCHEMA outbox_relay TO plain_relay; SET ROLE plain_relay; CREATE TABLE outbox_relay.progress (id int)")
+        psql(world, file=SQL / "capture_table.sql", user="plain_migrator", password="plain", table="app.orders", options="{}")
+        psql(world, file=SQL / "roles.sql", user="plain_migrator", password="plain", relay_role="", app_role="plain_writer", tables="")
+        world.sql("GRANT SELECT ON outbox_relay.outbox TO plain_relay; GRANT USAGE ON SCHEMA outbox_relay TO plain_relay")
+        psql(world, file=SQL / "roles.down.sql", user="plain_migrator", password="plain", **given)
+        assert not world.value("SELECT has_table_privilege('plain_relay', 'outbox_relay.outbox', 'SELECT')")
+        assert not world.value("SELECT has_function_privilege('plain_writer', 'outbox_relay.emit(text, text, text, jsonb, uuid)', 'EXECUTE')")
+        world.sql("SET ROLE plain_writer; INSERT INTO app.orders (total) VALUES (1)")
+        assert world.value("SELECT count(*) FROM outbox_relay.outbox") == 1
+    finally:
+        world.sql("""ALTER TABLE app.orders OWNER TO postgres; DROP OWNED BY plain_migrator, plain_relay, plain_writer CASCADE;
+          DROP ROLE plain_migrator, plain_relay, plain_writer""")
 
 
 def test_a_killed_migration_leaves_nothing_half_done_and_can_be_run_again(world):

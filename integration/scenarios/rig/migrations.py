@@ -23,7 +23,11 @@ SELECT thing FROM (
     coalesce(pg_get_expr(d.adbin, d.adrelid), '') || coalesce(attacl::text, ''), a.attrelid
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p')
       LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum WHERE NOT attisdropped
-  UNION ALL SELECT 'trigger ' || pg_get_triggerdef(oid), oid FROM pg_trigger
+  UNION ALL SELECT 'right ' || p.oid::regprocedure::text || a.grantee || a.privilege_type, p.oid
+    FROM pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a WHERE a.grantee <> p.proowner
+  UNION ALL SELECT 'right ' || nspname || a.grantee || a.privilege_type, n.oid
+    FROM pg_namespace n, aclexplode(n.nspacl) a WHERE a.grantee <> n.nspowner
+  UNION ALL SELECT 'trigger ' || pg_get_triggerdef(oid) || tgenabled::text, oid FROM pg_trigger
   UNION ALL SELECT 'constraint ' || conrelid::regclass::text || pg_get_constraintdef(oid), oid FROM pg_constraint
   UNION ALL SELECT 'function ' || oid::regprocedure::text || md5(prosrc), oid FROM pg_proc
   UNION ALL SELECT 'publication ' || pubname, oid FROM pg_publication
