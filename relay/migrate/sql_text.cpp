@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdint>
 
 #include "relay/base/assert.h"
 
@@ -78,7 +79,18 @@ std::string without_transaction(std::string_view text) {
   return out;
 }
 
-std::string slug(std::string_view text) {
+namespace {
+
+// FNV-1a, as eight digits.
+std::string hash_of(std::string_view text) {
+  std::uint32_t hash = 2166136261U;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
+  std::string out;
+  for (int shift = 28; shift >= 0; shift -= 4) out += "0123456789abcdef"[(hash >> shift) & 0xfU];
+  return out;
+}
+
+std::string words_of(std::string_view text) {
   std::string out;
   for (const char c : text) {
     if (std::isalnum(static_cast<unsigned char>(c)) != 0)
@@ -87,7 +99,24 @@ std::string slug(std::string_view text) {
       out += '_';
   }
   while (!out.empty() && out.back() == '_') out.pop_back();
-  return out.empty() ? "table" : out.substr(0, 60);
+  return out.empty() ? "table" : out.substr(0, 50);
+}
+
+}  // namespace
+
+std::string slug(std::string_view text) {
+  auto words = words_of(text);
+  const auto dot = text.find('.');
+  auto plain = std::string(text);
+  if (dot != std::string_view::npos) plain[dot] = '_';
+  // "a.b_c" and "a_b.c" are the same words: only where the schema has no "_" do the words tell the name.
+  const bool tells = dot != std::string_view::npos && plain == words && text.substr(0, dot).find('_') == std::string_view::npos;
+  return tells ? words : words + "_" + hash_of(text);
+}
+
+std::string short_name(std::string_view name, std::size_t most) {
+  if (name.size() <= most) return std::string(name);
+  return std::string(name.substr(0, most - 9)) + "_" + hash_of(name);
 }
 
 }  // namespace relay::migrate

@@ -45,11 +45,14 @@ TEST_CASE("parts come in the order in which they depend on each other, whatever 
                                 "outbox_relay_publication", "outbox_relay_roles"});
 }
 
-TEST_CASE("two tables whose names become the same file name get two names") {
+TEST_CASE("two tables whose names have the same words get two names, the same ones in every run") {
   Request request;
   request.captures = {capture("public.a_b", "messages"), capture("\"public\".\"A b\"", "messages")};
-  CHECK(names(request) ==
-        Names{"outbox_relay_capture", "outbox_relay_capture_public_a_b", "outbox_relay_capture_public_a_b_2"});
+  const auto both = names(request);
+  CHECK(both[1] == "outbox_relay_capture_public_a_b");
+  CHECK(both[2].starts_with("outbox_relay_capture_public_a_b_"));
+  request.captures.erase(request.captures.begin());
+  CHECK(names(request) == Names{"outbox_relay_capture", both[2]});
 }
 
 TEST_CASE("every migration is one transaction with a lock_timeout, and has a way back") {
