@@ -3,18 +3,22 @@
 import py_compile
 import subprocess
 import textwrap
+import threading
 
 import pytest
 from rig.migrations import debian_python, java_tool, migrate, print_for, psql, ruby, schema_of
+from rig.processes import wait_for
 
 APPLICATION = """
 CREATE SCHEMA app;
 CREATE TABLE app.orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, total numeric, "Odd ""name" text);
+CREATE TABLE app.later (id int PRIMARY KEY);
 CREATE TABLE app.outbox (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), aggregatetype text, aggregateid text, type text, payload jsonb);
 """
 # An option whose text has what some tool takes for its own: parameters, placeholders, quotes, a comment's end.
 HOSTILE = """app.orders {"aggregate_type": "o'r\\"d %s %(x)s :name :1 ? ${y} #{z} `t` \\\\n */ ;", "columns": ["id", "Odd \\"name"]}"""
 PARTS = ("--with", "store,outbox,messages,publication", "--capture", HOSTILE, "--outbox", "app.outbox", "--publish", "app.outbox")
+LATER = "app.later"  # captured by a second print into the same directory
 TYPE = 'o\'r"d %s %(x)s :name :1 ? ${y} #{z} `t` \\n */ ;'
 
 
@@ -31,6 +35,10 @@ def assert_up(world):
     world.sql("""INSERT INTO app.orders (total, "Odd ""name") VALUES (1, 'x')""")
     assert world.sql("SELECT aggregatetype, payload FROM outbox_relay.outbox") == [(TYPE, {"id": 1, 'Odd "name': "x"})]
     assert world.value("INSERT INTO app.outbox (aggregatetype) VALUES ('x') RETURNING relay_id") == 1
+
+
+def assert_captured(world, table):
+    assert world.value("SELECT count(*) FROM pg_trigger WHERE tgrelid = %s::regclass AND tgname LIKE 'outbox_relay%%'", (table,)) == 3
 
 
 def without(lines, *words):
@@ -77,30 +85,60 @@ def test_django_migrates_forwards_and_back(world, tmp_path):
 
     manage("migrate")
     assert_up(world)
+    print_for("django", tmp_path, "--capture", LATER)
+    manage("migrate")
+    assert_captured(world, "app.later")
     manage("migrate", "outbox_relay_migrations", "zero")
     world.sql("DROP TABLE django_migrations")
     assert without(schema_of(world), "django_") == before
+
+
+def alembic_files(world, tmp_path):
+    (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = migrations\n")
+    (tmp_path / "migrations/env.py").write_text(textwrap.dedent(f"""
+        from alembic import context
+        from sqlalchemy import create_engine
+        with create_engine("{world.postgres.url(world.name)}").connect() as connection:
+            context.configure(connection=connection)  # by default all migrations are one transaction
+            with context.begin_transaction():
+                context.run_migrations()
+        """))
 
 
 def test_alembic_upgrades_and_downgrades(world, tmp_path):
     versions = tmp_path / "migrations" / "versions"
     versions.mkdir(parents=True)
     print_for("alembic", versions, *PARTS)
-    (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = migrations\n")
-    (tmp_path / "migrations/env.py").write_text(textwrap.dedent(f"""
-        from alembic import context
-        from sqlalchemy import create_engine
-        with create_engine("{world.postgres.url(world.name)}").connect() as connection:
-            context.configure(connection=connection, transaction_per_migration=True)
-            with context.begin_transaction():
-                context.run_migrations()
-        """))
+    alembic_files(world, tmp_path)
     before = schema_of(world)
     debian_python("-m", "alembic", "upgrade", "heads", directory=tmp_path)
     assert_up(world)
+    print_for("alembic", versions, "--capture", LATER)
+    debian_python("-m", "alembic", "upgrade", "heads", directory=tmp_path)
+    assert_captured(world, "app.later")
     debian_python("-m", "alembic", "downgrade", "outbox_relay@base", directory=tmp_path)
     world.sql("DROP TABLE alembic_version")
     assert schema_of(world) == before
+
+
+def test_alembic_keeps_no_writer_waiting_for_a_table_that_is_done(world, tmp_path):
+    """Its default is one transaction for all: the lock on one table would be held while the next one is waited for."""
+    versions = tmp_path / "migrations" / "versions"
+    versions.mkdir(parents=True)
+    print_for("alembic", versions, "--capture", LATER, "--capture", "app.orders")
+    alembic_files(world, tmp_path)
+    blocker = world.postgres.connect(world.name)
+    blocker.autocommit = False
+    blocker.cursor().execute("LOCK TABLE app.orders IN ROW EXCLUSIVE MODE")
+    upgrade = threading.Thread(target=debian_python, args=("-m", "alembic", "upgrade", "heads"), kwargs={"directory": tmp_path})
+    upgrade.start()
+    try:
+        wait_for(lambda: world.value("SELECT count(*) FROM pg_trigger WHERE tgrelid = 'app.later'::regclass") > 0, "the first table")
+        world.sql("SET lock_timeout = '1s'; INSERT INTO app.later VALUES (1)")
+    finally:
+        blocker.rollback()
+        upgrade.join()
+    assert_captured(world, "app.orders")
 
 
 def test_rails_migrates_and_rolls_back(world, tmp_path):
@@ -117,6 +155,9 @@ def test_rails_migrates_and_rolls_back(world, tmp_path):
     before = schema_of(world)
     ruby(script, world.postgres.url(world.name), files, "up", directory=tmp_path)
     assert_up(world)
+    migrate(None, "print", "--for", "rails", "--out", files, "--capture", LATER)  # with a later version, and the same class names
+    ruby(script, world.postgres.url(world.name), files, "up", directory=tmp_path)
+    assert_captured(world, "app.later")
     ruby(script, world.postgres.url(world.name), files, "down", directory=tmp_path)
     world.sql("DROP TABLE schema_migrations, ar_internal_metadata")
     assert schema_of(world) == before

@@ -1,9 +1,11 @@
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <ostream>
+#include <set>
 #include <sstream>
 
 #include "relay/app/commands.h"
@@ -31,6 +33,21 @@ std::string contents(const std::filesystem::path& path) {
 
 tl::unexpected<Error> cannot_write(const std::filesystem::path& path, const std::string& why, std::string hint) {
   return fail(ErrorKind::fatal, "migration_not_written", "writing " + path.string() + ": " + why, std::move(hint));
+}
+
+// The files that lie where new ones are to go.
+std::vector<migrate::File> files_there(const std::filesystem::path& root, const std::vector<migrate::File>& fresh) {
+  std::set<std::filesystem::path> folders;
+  for (const auto& file : fresh) folders.insert(std::filesystem::path(file.path).parent_path());
+  std::vector<migrate::File> out;
+  for (const auto& folder : folders) {
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator(root / folder, none))
+      if (entry.is_regular_file() && entry.path().filename().string().find("outbox_relay_") != std::string::npos)
+        out.push_back({(folder / entry.path().filename()).string(), contents(entry.path())});
+  }
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
+  return out;
 }
 
 // Nothing that is there is written over: a migration that ran must stay as it was.
@@ -74,12 +91,17 @@ ExitCode migrate_print_command(const Session& session) {
   const auto& options = session.invocation.migrate;
   const auto migrations = migrate::plan(options.request);
   if (!migrations) return report(session, migrations.error());
-  const auto files = migrate::layout(options.tool, *migrations, options.first.value_or(version_of_now()));
+  const auto first = options.first.value_or(version_of_now());
+  const auto files = migrate::layout(options.tool, *migrations, first);
   if (options.directory.empty()) {
     print_files(session, *migrations, files);
     return ExitCode::ok;
   }
-  if (const auto written = write_files(session, files); !written) return report(session, written.error());
+  const auto there = files_there(options.directory, files);
+  const auto wanted = migrate::continued_layout(options.tool, *migrations, first, there);
+  if (!wanted) return report(session, wanted.error());
+  for (const auto& name : wanted->there) session.out << "already there  " << name << "\n";
+  if (const auto written = write_files(session, wanted->files); !written) return report(session, written.error());
   return ExitCode::ok;
 }
 

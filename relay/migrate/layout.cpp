@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "relay/base/assert.h"
+#include "relay/migrate/earlier_files.h"
 #include "relay/migrate/sql_text.h"
 
 namespace relay::migrate {
@@ -37,10 +38,17 @@ std::string camel_case(std::string_view name) {
   return out;
 }
 
-std::vector<File> psql(const Migrations& migrations, std::uint64_t) {
+// Where the files of an earlier print end.
+struct Start {
+  std::uint64_t version = 0;
+  std::size_t number = 0;  // of the last file, of tools whose files are counted
+  std::string before;      // the migration that the first one follows; empty: none
+};
+
+std::vector<File> psql(const Migrations& migrations, const Start& start) {
   std::vector<File> out;
   for (const auto& m : migrations) {
-    const auto name = padded(out.size() / 2 + 1, 4) + "_" + m.name;
+    const auto name = padded(start.number + out.size() / 2 + 1, 4) + "_" + m.name;
     out.push_back({name + ".sql", m.up});
     out.push_back({name + ".down.sql", m.down});
   }
@@ -48,8 +56,9 @@ std::vector<File> psql(const Migrations& migrations, std::uint64_t) {
 }
 
 // Undo files (U...) are a paid feature of Flyway; psql runs them as well.
-std::vector<File> flyway(const Migrations& migrations, std::uint64_t version) {
+std::vector<File> flyway(const Migrations& migrations, const Start& start) {
   std::vector<File> out;
+  auto version = start.version;
   for (const auto& m : migrations) {
     const auto name = std::to_string(version++) + "__" + m.name + ".sql";
     out.push_back({"V" + name, bare_up(m)});
@@ -61,7 +70,7 @@ std::vector<File> flyway(const Migrations& migrations, std::uint64_t version) {
 }
 
 // One changelog; each SQL file goes to the server whole.
-std::vector<File> liquibase(const Migrations& migrations, std::uint64_t) {
+std::vector<File> liquibase(const Migrations& migrations, const Start&) {
   const std::string attributes =
       " relativeToChangelogFile=\"true\" splitStatements=\"false\" stripComments=\"false\"/>\n";
   std::string changelog = R"(<?xml version="1.0" encoding="UTF-8"?>
@@ -82,8 +91,9 @@ std::vector<File> liquibase(const Migrations& migrations, std::uint64_t) {
 }
 
 // Begins no transaction itself, so the files keep theirs.
-std::vector<File> golang_migrate(const Migrations& migrations, std::uint64_t version) {
+std::vector<File> golang_migrate(const Migrations& migrations, const Start& start) {
   std::vector<File> out;
+  auto version = start.version;
   for (const auto& m : migrations) {
     const auto name = std::to_string(version++) + "_" + m.name;
     out.push_back({name + ".up.sql", m.up});
@@ -92,8 +102,9 @@ std::vector<File> golang_migrate(const Migrations& migrations, std::uint64_t ver
   return out;
 }
 
-std::vector<File> dbmate(const Migrations& migrations, std::uint64_t version) {
+std::vector<File> dbmate(const Migrations& migrations, const Start& start) {
   std::vector<File> out;
+  auto version = start.version;
   for (const auto& m : migrations)
     out.push_back({std::to_string(version++) + "_" + m.name + ".sql",
                    "-- migrate:up\n" + bare_up(m) + "\n-- migrate:down\n" + bare_down(m)});
@@ -101,7 +112,7 @@ std::vector<File> dbmate(const Migrations& migrations, std::uint64_t version) {
 }
 
 // Lines for an existing sqitch.plan, and its scripts; a migration depends on the one before it.
-std::vector<File> sqitch(const Migrations& migrations, std::uint64_t) {
+std::vector<File> sqitch(const Migrations& migrations, const Start&) {
   std::string lines = "%syntax-version=1.0.0\n%project=outbox_relay\n\n", before;
   std::vector<File> out(1);
   for (const auto& m : migrations) {
@@ -124,12 +135,12 @@ std::string python_string(std::string text) {
 }
 
 // An application to name in INSTALLED_APPS.
-std::vector<File> django(const Migrations& migrations, std::uint64_t) {
+std::vector<File> django(const Migrations& migrations, const Start& start) {
   std::vector<File> out{{"outbox_relay_migrations/__init__.py", ""},
                         {"outbox_relay_migrations/migrations/__init__.py", ""}};
-  std::string before;
+  auto before = start.before;
   for (const auto& m : migrations) {
-    const auto name = padded(out.size() - 1, 4) + "_" + m.name;
+    const auto name = padded(start.number + out.size() - 1, 4) + "_" + m.name;
     std::string text = "from django.db import migrations\n\nUP = " + python_string(bare_up(m)) +
                        "\n\nDOWN = " + python_string(bare_down(m)) + "\n\n\nclass Migration(migrations.Migration):\n";
     text +=
@@ -141,21 +152,25 @@ std::vector<File> django(const Migrations& migrations, std::uint64_t) {
   return out;
 }
 
-// Revisions of a branch of their own, which `alembic upgrade heads` runs beside the application's.
-std::vector<File> alembic(const Migrations& migrations, std::uint64_t) {
+// Revisions of a branch of their own, which `alembic upgrade heads` runs beside the application's. Alembic runs all that is
+// to be done in one transaction unless told otherwise, and the locks of one migration would be held while the next one
+// waits for its own: so these leave that transaction, and begin and end theirs.
+std::vector<File> alembic(const Migrations& migrations, const Start& start) {
+  constexpr std::size_t kLongestRevision = 32;  // alembic_version.version_num
   std::vector<File> out;
-  std::string before;
+  auto before = start.before;
   for (const auto& m : migrations) {
     // Without parameters the text goes to the server as it is: "%" and ":name" mean nothing to the driver then.
-    const std::string run = "    op.get_bind().exec_driver_sql(";
+    const std::string run = "    with op.get_context().autocommit_block():\n        op.get_bind().exec_driver_sql(";
     const std::string options = ", execution_options={\"no_parameters\": True})\n";
-    std::string text = "from alembic import op\n\nrevision = \"" + m.name + "\"\n";
+    const auto revision = short_name(m.name, kLongestRevision);
+    std::string text = "from alembic import op\n\nrevision = \"" + revision + "\"\n";
     text += "down_revision = " + (before.empty() ? "None" : "\"" + before + "\"") + "\n";
     text += before.empty() ? "branch_labels = (\"outbox_relay\",)\n" : "branch_labels = None\n";
-    text += "depends_on = None\n\nUP = " + python_string(bare_up(m)) + "\n\nDOWN = " + python_string(bare_down(m));
+    text += "depends_on = None\n\nUP = " + python_string(m.up) + "\n\nDOWN = " + python_string(m.down);
     text += "\n\n\ndef upgrade():\n" + run + "UP" + options + "\n\ndef downgrade():\n" + run + "DOWN" + options;
     out.push_back({m.name + ".py", text});
-    before = m.name;
+    before = revision;
   }
   return out;
 }
@@ -164,8 +179,9 @@ std::string ruby_method(std::string_view name, const std::string& sql) {
   return "  def " + std::string(name) + "\n    execute <<'OUTBOX_RELAY_SQL'\n" + sql + "OUTBOX_RELAY_SQL\n  end\n";
 }
 
-std::vector<File> rails(const Migrations& migrations, std::uint64_t version) {
+std::vector<File> rails(const Migrations& migrations, const Start& start) {
   std::vector<File> out;
+  auto version = start.version;
   for (const auto& m : migrations)
     out.push_back({std::to_string(version++) + "_" + m.name + ".rb",
                    "class " + camel_case(m.name) + " < ActiveRecord::Migration[6.1]\n" + ruby_method("up", bare_up(m)) +
@@ -182,8 +198,9 @@ std::string javascript_string(std::string text) {
   return "`\n" + text + "`";
 }
 
-std::vector<File> knex(const Migrations& migrations, std::uint64_t version) {
+std::vector<File> knex(const Migrations& migrations, const Start& start) {
   std::vector<File> out;
+  auto version = start.version;
   for (const auto& m : migrations)
     out.push_back({std::to_string(version++) + "_" + m.name + ".js",
                    "exports.up = (knex) => knex.raw(" + javascript_string(bare_up(m)) +
@@ -193,12 +210,26 @@ std::vector<File> knex(const Migrations& migrations, std::uint64_t version) {
 
 struct Known {
   std::string_view tool;
-  std::vector<File> (*files)(const Migrations&, std::uint64_t);
+  std::vector<File> (*files)(const Migrations&, const Start&);
+  bool one_of_a_name = false;  // two files of one migration, of whatever version, stop the tool
+  bool one_list = false;       // a file that lists all of them, which is the reader's to merge
 };
-constexpr Known kKnown[] = {
-    {"psql", psql},     {"flyway", flyway}, {"liquibase", liquibase}, {"golang-migrate", golang_migrate},
-    {"dbmate", dbmate}, {"sqitch", sqitch}, {"django", django},       {"alembic", alembic},
-    {"rails", rails},   {"knex", knex}};
+constexpr Known kKnown[] = {{"psql", psql},
+                            {"flyway", flyway},
+                            {"liquibase", liquibase, false, true},
+                            {"golang-migrate", golang_migrate},
+                            {"dbmate", dbmate},
+                            {"sqitch", sqitch, false, true},
+                            {"django", django, true},
+                            {"alembic", alembic, true},
+                            {"rails", rails, true},
+                            {"knex", knex}};
+
+const Known& known_tool(std::string_view tool) {
+  const auto* known = std::find_if(std::begin(kKnown), std::end(kKnown), [&](const auto& k) { return k.tool == tool; });
+  RELAY_ASSERT(known != std::end(kKnown));  // it is one of tools()
+  return *known;
+}
 
 }  // namespace
 
@@ -212,9 +243,34 @@ const std::vector<std::string>& tools() {
 }
 
 std::vector<File> layout(std::string_view tool, const Migrations& migrations, std::uint64_t first) {
-  const auto* known = std::find_if(std::begin(kKnown), std::end(kKnown), [&](const auto& k) { return k.tool == tool; });
-  RELAY_ASSERT(known != std::end(kKnown));  // it is one of tools()
-  return known->files(migrations, first);
+  return known_tool(tool).files(migrations, {first, 0, ""});
+}
+
+Result<Continued> continued_layout(std::string_view tool, const Migrations& migrations, std::uint64_t first,
+                                   const std::vector<File>& there) {
+  const auto& known = known_tool(tool);
+  Continued out;
+  if (known.one_list) {
+    out.files = known.files(migrations, {first, 0, ""});
+    return out;
+  }
+  const EarlierFiles earlier(there);
+  Migrations missing;
+  for (const auto& m : migrations) {
+    const auto has = earlier.has(m.name, known.files({m}, {first, 0, ""}));
+    if (has == EarlierFiles::Has::other && known.one_of_a_name)
+      return fail(ErrorKind::fatal, "migration_not_written",
+                  "writing the migration " + m.name + ": it is there already, with another content",
+                  "what has run stays as it is: write the change as a migration of your own, for example SELECT "
+                  "outbox_relay.capture(...), or choose another --out");
+    if (has == EarlierFiles::Has::same)
+      out.there.push_back(m.name);
+    else
+      missing.push_back(m);
+  }
+  if (!missing.empty())
+    out.files = known.files(missing, {first, earlier.number(), tool == "alembic" ? earlier.revision() : earlier.last()});
+  return out;
 }
 
 }  // namespace relay::migrate

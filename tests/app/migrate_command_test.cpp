@@ -44,8 +44,11 @@ TEST_CASE("migrate print needs neither configuration nor database") {
 
 TEST_CASE("migrate print --down prints the way back, newest first") {
   const auto said = migrating({"print", "--down", "--with", "store,outbox"});
-  CHECK(said.out.find("DROP TABLE IF EXISTS outbox_relay.outbox") <
-        said.out.find("DROP TABLE IF EXISTS outbox_relay.progress"));
+  const auto outbox = said.out.find("DROP TABLE IF EXISTS outbox_relay.outbox");
+  const auto store = said.out.find("DROP TABLE IF EXISTS outbox_relay.progress");
+  REQUIRE(outbox != std::string::npos);
+  REQUIRE(store != std::string::npos);
+  CHECK(outbox < store);
 }
 
 TEST_CASE("migrate print puts the names and options of captured tables into the SQL") {
