@@ -62,6 +62,7 @@ TEST_CASE("columns that are not there are refused with the statements that add t
   const auto problems = poll_problems(poll_config(), sql_server(), polled_table(), f);
   REQUIRE(codes(problems) == Codes{"relay_columns_missing"});
   const auto& sql = problems[0].fix;
+  REQUIRE(contains(sql, "ADD COLUMN \"relay_xid\" xid8"));
   CHECK(sql.find("ADD COLUMN \"relay_xid\" xid8") < sql.find("ADD COLUMN \"relay_id\" bigint"));
   CHECK_FALSE(contains(sql, "ADD COLUMN \"relay_id\" bigint DEFAULT"));  // would rewrite the table
 }
