@@ -3,6 +3,8 @@
 --   SELECT outbox_relay.uncapture('public.orders');
 -- Run by psql -f, or as a migration. May be run again at any time; capture.down.sql takes it away.
 -- This file takes no lock on any table of the application. Needs CREATE on the database, no superuser, no extension.
+-- Who captures into the outbox must own it and its schema, and be a member of the role that owns the table (or the other way
+-- round): the table's function runs as that owner, and may insert into the outbox.
 BEGIN;
 SET LOCAL lock_timeout = '5s';
 
@@ -296,7 +298,7 @@ $$;
 
 -- The trigger function of one table, as text. The functions that fill the outbox have the rights of their owner (see
 -- capture_runner), so that the application's role needs none; those that write messages need none.
--- The settings make the same text of a value in every session.
+-- The settings make the same text of a value in every session; compiling takes longer than what is compiled.
 CREATE OR REPLACE FUNCTION outbox_relay.capture_function(relation regclass, made jsonb, function_name text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -306,7 +308,7 @@ DECLARE
   wanted text[] := ARRAY(SELECT upper(w.word) FROM unnest('{insert,update,delete}'::text[]) w(word)
                          WHERE made -> w.word NOT IN ('false', 'null'));
   settings CONSTANT text := E'\nSET bytea_output = hex SET datestyle = ISO SET intervalstyle = postgres SET timezone = ''UTC'' '
-    'SET extra_float_digits = 1';
+    'SET extra_float_digits = 1 SET jit = off';
   one_event CONSTANT text := $sql$SELECT pg_catalog.concat(%L, pg_catalog.to_json(e.event_type), ',"aggregate_id":',
       pg_catalog.to_json(e.id), ',"payload":', e.payload,
       ',"headers":{"changed_columns":' || e.changed::pg_catalog.text || '}', '}')
@@ -394,7 +396,8 @@ BEGIN
   END IF;
   RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('[capture_owner_foreign] capturing %s: it belongs to '
     '%s, whose casts would run with the rights of %I', relation, owner, current_user),
-    HINT = format('GRANT %s TO %I; or capture {"into": "messages"}, which runs with the rights of whoever writes', owner, current_user);
+    HINT = format('GRANT %s TO %I; or capture {"into": "messages"}, which runs with the rights of whoever writes', owner,
+      current_user);
 END
 $$;
 

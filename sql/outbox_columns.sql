@@ -8,6 +8,8 @@
 -- longer. Needs ownership of the table and CREATE on its schema.
 -- What the application may notice: COPY into the table without a list of columns fails from then on, and a prepared
 -- SELECT * fails once ("cached plan must not change result type"). Name the columns there first.
+-- Two kinds of statement of the application notice new columns: a prepared SELECT * fails once (cached plan must not change
+-- result type), and COPY ... FROM without a list of columns wants values for these too. Name the columns before.
 BEGIN;
 SET LOCAL lock_timeout = '300ms';
 SELECT pg_catalog.set_config('outbox_relay.table', :'table', true);

@@ -26,8 +26,9 @@ BEGIN
     FOR statement IN
       SELECT pg_catalog.format('REVOKE ALL ON %s FROM %I', t.thing, word)
       FROM pg_catalog.pg_namespace n CROSS JOIN LATERAL (
-        SELECT pg_catalog.format('%s %I.%I', CASE WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, n.nspname, c.relname), c.relowner,
-          nullif(c.relacl || ARRAY(SELECT pg_catalog.unnest(a.attacl) FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid), '{}')
+        SELECT pg_catalog.format('%s %I.%I', CASE WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, n.nspname, c.relname),
+          c.relowner, nullif(c.relacl || ARRAY(
+            SELECT pg_catalog.unnest(a.attacl) FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid), '{}')
         FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid
         UNION ALL
         SELECT pg_catalog.format('FUNCTION %s', p.oid::regprocedure), p.proowner, p.proacl

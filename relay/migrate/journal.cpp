@@ -36,24 +36,24 @@ Result<void> lock(Database& database, Millis patience, Clock& clock) {
   });
 }
 
-// What is noted is executed: a table, or schema, of somebody who has not our rights anyway is refused, as files of sql/ do.
+// What is noted, and the functions of the schema, are executed: a schema or table of somebody who has not our rights
+// anyway is refused, as the files of sql/ do.
 Result<bool> has_journal(Database& database) {
   RELAY_ASSIGN(const auto rows, database.query(R"(
 SELECT pg_catalog.to_regclass('outbox_relay.migration') IS NOT NULL,
-  (SELECT pg_catalog.min(r.rolname) FROM pg_catalog.pg_roles r JOIN pg_catalog.pg_namespace n ON n.nspname = 'outbox_relay'
+  (SELECT pg_catalog.min(r.rolname) FROM pg_catalog.pg_roles r
+     JOIN pg_catalog.pg_namespace n ON n.nspname = 'outbox_relay'
      LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = 'migration'
    WHERE r.oid IN (n.nspowner, c.relowner) AND NOT pg_catalog.pg_has_role(r.oid, current_user, 'USAGE')
      AND (NOT pg_catalog.pg_has_role(r.oid, 'USAGE')
           OR EXISTS (SELECT FROM pg_catalog.pg_roles s WHERE s.rolname = current_user AND s.rolsuper))))",
                                                {}, "look for the table outbox_relay.migration"));
-  const bool exists = yes(rows);
-  if (exists && rows.front().size() > 1 && rows.front()[1])
-    return fail(ErrorKind::fatal, "schema_foreign",
-                "using outbox_relay.migration: it, or its schema, belongs to " + *rows.front()[1] +
-                    ", who could make it run anything with the rights of the role that migrates",
-                "run this as that role; or, when you know what is in the schema, ALTER SCHEMA outbox_relay OWNER TO ...; "
-                "ALTER TABLE outbox_relay.migration OWNER TO ...;");
-  return exists;
+  if (rows.empty() || rows.front().size() < 2 || !rows.front()[1]) return yes(rows);
+  return fail(ErrorKind::fatal, "schema_foreign",
+              "using the schema outbox_relay: it, or its table migration, belongs to " + *rows.front()[1] +
+                  ", who could make it run anything with the rights of the role that migrates",
+              "run this as that role; or, when you know what is in the schema, ALTER SCHEMA outbox_relay OWNER TO ...; "
+              "ALTER TABLE outbox_relay.migration OWNER TO ...;");
 }
 
 // The migration's statements and its note as one transaction.

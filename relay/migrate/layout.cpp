@@ -269,7 +269,8 @@ Result<Continued> continued_layout(std::string_view tool, const Migrations& migr
       missing.push_back(m);
   }
   if (!missing.empty())
-    out.files = known.files(missing, {first, earlier.number(), tool == "alembic" ? earlier.revision() : earlier.last()});
+    out.files =
+        known.files(missing, {first, earlier.number(), tool == "alembic" ? earlier.revision() : earlier.last()});
   return out;
 }
 

@@ -26,9 +26,9 @@ struct Continued {
   std::vector<std::string> there;  // migrations that are there already
 };
 
-// The same for a directory in which `there` lies from earlier: what is there is left out, and numbers and dependencies go
-// on from it. Refuses with code migration_not_written a migration that is there with another text, where the tool stops
-// at two files of one name.
+// The same for a directory in which `there` lies from earlier: what is there is left out, and numbers and dependencies
+// go on from it. Refuses with code migration_not_written a migration that is there with another text, where the tool
+// stops at two files of one name.
 Result<Continued> continued_layout(std::string_view tool, const std::vector<Migration>& migrations, std::uint64_t first,
                                    const std::vector<File>& there);
 

@@ -110,8 +110,8 @@ std::string slug(std::string_view text) {
   auto plain = std::string(text);
   if (dot != std::string_view::npos) plain[dot] = '_';
   // "a.b_c" and "a_b.c" are the same words: only where the schema has no "_" do the words tell the name.
-  const bool tells = dot != std::string_view::npos && plain == words && text.substr(0, dot).find('_') == std::string_view::npos;
-  return tells ? words : words + "_" + hash_of(text);
+  const bool one_reading = dot != std::string_view::npos && text.substr(0, dot).find('_') == std::string_view::npos;
+  return one_reading && plain == words ? words : words + "_" + hash_of(text);
 }
 
 std::string short_name(std::string_view name, std::size_t most) {

@@ -17,8 +17,8 @@ std::string without_transaction(std::string_view text);
 std::string sql_literal(std::string_view text);
 std::string sql_identifier(std::string_view name);
 
-// "public.orders" as part of a file's name: "public_orders". Of other names the words and a hash, so that two names never
-// become one: "public.My Table" -> "public_my_table_1a2b3c4d".
+// "public.orders" as part of a file's name: "public_orders". Of other names the words and a hash, so that two names do
+// not become one: "public.My Table" -> "public_my_table_1a2b3c4d".
 std::string slug(std::string_view text);
 
 // A name of at most `most` characters: of a longer one the beginning and a hash.

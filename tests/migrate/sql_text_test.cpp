@@ -33,8 +33,9 @@ TEST_CASE("a slug has letters, digits and single underscores, and is never empty
 TEST_CASE("two names never have one slug") {
   const std::string long_name = "public." + std::string(60, 'a');
   std::set<std::string> slugs;
-  const std::vector<std::string> names{"public.orders", "public.Orders", "public.\"Orders\"", "a.b_c", "a_b.c", "a._b", "a.b", "a.b_",
-                                       "public.\"\u00e4\"", "public.\"\u00f6\"", long_name + "1", long_name + "2"};
+  const std::vector<std::string> names{
+      "public.orders", "public.Orders",       "public.\"Orders\"",   "a.b_c",         "a_b.c",        "a._b", "a.b",
+      "a.b_",          "public.\"\u00e4\"", "public.\"\u00f6\"", long_name + "1", long_name + "2"};
   for (const auto& name : names) slugs.insert(slug(name));
   CHECK(slugs.size() == names.size());
 }
