@@ -230,7 +230,7 @@ def test_what_a_stranger_left_in_our_schema_is_not_adopted(world, what):
         for words in (("apply", "--capture", "app.orders"), ("status",), ("down",)):
             said = migrate(world, *words, expect=78)
             assert "schema_foreign" in said and "plain_squatter" in said, said
-        for name in ("outbox", "messages", "capture", "store_tables", "migration_table"):
+        for name in ("outbox", "messages", "capture", "store_tables", "reader", "migration_table"):
             said = psql(world, file=SQL / f"{name}.sql", expect=3)
             assert "[schema_foreign]" in said and "SET ROLE plain_squatter" in said
         assert not world.value("SELECT rolsuper FROM pg_roles WHERE rolname = 'plain_squatter'")

@@ -30,7 +30,7 @@ def world(make_world, postgres):
 def assert_up(world):
     """All of it is there, as `apply` would make it, and works."""
     said = migrate(world, "status")
-    assert "differs" not in said and said.count("(not by migrate apply)") == 4, said
+    assert "differs" not in said and said.count("(not by migrate apply)") == 5, said
     assert world.value("SELECT count(*) FROM pg_publication_rel") == 1
     world.sql("""INSERT INTO app.orders (total, "Odd ""name") VALUES (1, 'x')""")
     assert world.sql("SELECT aggregatetype, payload FROM outbox_relay.outbox") == [(TYPE, {"id": 1, 'Odd "name': "x"})]
@@ -49,7 +49,7 @@ def without(lines, *words):
 def test_flyway_runs_the_files_and_psql_the_way_back(world, tmp_path):
     before = schema_of(world)
     print_for("flyway", tmp_path, *PARTS)
-    assert java_tool(world, "flyway", "up", tmp_path).strip().endswith("8")
+    assert java_tool(world, "flyway", "up", tmp_path).strip().endswith("9")
     assert_up(world)
     assert java_tool(world, "flyway", "up", tmp_path).strip().endswith("0"), "nothing is left to do"
     for file in sorted(tmp_path.glob("U*.sql"), reverse=True):  # undo is a paid feature of Flyway
@@ -172,7 +172,7 @@ def test_the_files_of_tools_that_run_plain_sql_are_run_in_their_order(world, tmp
     order = sorted(path.name.split(".")[0] for path in ups)
     if tool == "sqitch":
         order = [line.split(" ")[0] for line in (tmp_path / "sqitch.plan").read_text().splitlines() if " 2026-" in line]
-    assert len(order) == 8
+    assert len(order) == 9
     for name in order:
         psql(world, file=next(path for path in ups if path.name.startswith(name + ".")))
     assert_up(world)
@@ -198,7 +198,7 @@ def test_knexs_files_hold_the_sql_that_flyways_do(tmp_path):
     """Without a JavaScript engine at hand: the template literals, read back by the rules of the language and of knex."""
     knex = sorted(print_for("knex", tmp_path / "knex", *PARTS).glob("*.js"))
     flyway = sorted(print_for("flyway", tmp_path / "flyway", *PARTS).glob("V*.sql"))
-    assert len(knex) == len(flyway) == 8
+    assert len(knex) == len(flyway) == 9
     for script, sql in zip(knex, flyway):
         up = script.read_text().split("exports.up = (knex) => knex.raw(`\n")[1].split("`);\n\nexports.down")[0]
         read, at = "", 0
