@@ -15,7 +15,7 @@
 namespace relay::migrate {
 
 struct Applied {
-  std::string name, applied_at, up, down, loses, there;  // as of Migration
+  std::string name, applied_at, up, down, loses, there{};  // as of Migration
 };
 
 using Tell = std::function<void(const std::string& line)>;  // progress, a line each

@@ -30,8 +30,8 @@ struct Migration {
   std::string name;         // "outbox_relay_outbox"
   std::string up, down;     // with BEGIN and COMMIT
   std::string loses;        // what `down` destroys, as a sentence; empty: nothing
-  std::string there;        // an SQL expression: is what `up` makes still there? Empty: not known
   bool own_schema = false;  // makes things in schema outbox_relay and nothing else: can be compared with a copy
+  std::string there{};      // an SQL expression: is what `up` makes still there? Empty: not known
 };
 
 // Refuses with kind fatal, code migration_invalid.
