@@ -78,6 +78,8 @@ EarlierFiles::Has EarlierFiles::has(std::string_view name, const std::vector<Fil
   return out;
 }
 
+std::string EarlierFiles::migration_of(std::string_view path) { return std::string(stem(without_version(path))); }
+
 std::size_t EarlierFiles::number() const {
   std::size_t out = 0;
   for (const auto& f : files_) out = std::max(out, number_of(f.path));

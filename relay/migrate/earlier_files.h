@@ -19,6 +19,9 @@ class EarlierFiles {
   // `fresh`: what layout() makes of this migration alone. Versions, numbers and dependencies may differ.
   Has has(std::string_view name, const std::vector<File>& fresh) const;
 
+  // "db/V7__outbox_relay_outbox.sql" -> "outbox_relay_outbox"; empty: no file of a migration.
+  static std::string migration_of(std::string_view path);
+
   std::size_t number() const;    // the highest that a file begins with; 0: none
   std::string last() const;      // the name of that file without its ending; empty: none
   std::string revision() const;  // of Alembic: the one that no other follows; empty: none

@@ -268,9 +268,17 @@ Result<Continued> continued_layout(std::string_view tool, const Migrations& migr
     else
       missing.push_back(m);
   }
-  if (!missing.empty())
+  if (missing.empty()) return out;
+  const bool chained = tool == "psql" || tool == "django" || tool == "alembic";
+  if (chained) {
     out.files =
         known.files(missing, {first, earlier.number(), tool == "alembic" ? earlier.revision() : earlier.last()});
+    return out;
+  }
+  // Each keeps the version that it would have alone with the others, so that with the same --first none gets another's.
+  for (auto& file : known.files(migrations, {first, 0, ""}))
+    if (std::find(out.there.begin(), out.there.end(), EarlierFiles::migration_of(file.path)) == out.there.end())
+      out.files.push_back(std::move(file));
   return out;
 }
 

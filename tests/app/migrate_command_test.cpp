@@ -62,9 +62,9 @@ TEST_CASE("migrate print --out writes the tool's files, and nothing over others"
   const Directory directory;
   const std::vector<std::string> words{"print", "--for", "flyway", "--first", "7", "--out", directory.path()};
   CHECK(migrating(words).code == ExitCode::ok);
-  CHECK(directory.has("V7__outbox_relay_outbox.sql"));
+  CHECK(directory.has("V8__outbox_relay_outbox.sql"));
   CHECK(migrating(words).code == ExitCode::ok);
-  std::ofstream(directory.path() + "/V7__outbox_relay_outbox.sql") << "-- another";
+  std::ofstream(directory.path() + "/V8__outbox_relay_outbox.sql") << "-- another";
   const auto said = migrating(words);
   CHECK(said.code == ExitCode::configuration);
   CHECK(said.has("migration_not_written"));

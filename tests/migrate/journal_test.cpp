@@ -13,7 +13,7 @@ namespace {
 class FakeDatabase : public Database {
  public:
   bool journal = false, locked_by_another = false;
-  std::vector<Row> noted;  // name, applied_at, up, down, loses
+  std::vector<Row> noted;  // name, applied_at, up, down, loses, there
   std::deque<Error> failures;
   std::vector<std::string> scripts;
 
@@ -42,7 +42,7 @@ Migration migration(const std::string& name) {
           true};
 }
 
-Row noted(const Migration& m) { return {m.name, "now", m.up, m.down, m.loses}; }
+Row noted(const Migration& m) { return {m.name, "now", m.up, m.down, m.loses, m.there}; }
 
 struct Told {
   std::vector<std::string> lines;

@@ -25,12 +25,12 @@ using Names = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("without any wish the plan is the outbox") { CHECK(names({}) == Names{"outbox_relay_outbox"}); }
+TEST_CASE("without any wish the plan is the outbox") { CHECK(names({}) == Names{"outbox_relay_reader", "outbox_relay_outbox"}); }
 
 TEST_CASE("a captured table brings what it needs, and messages need no table") {
   Request request;
   request.captures = {capture("public.orders")};
-  CHECK(names(request) == Names{"outbox_relay_outbox", "outbox_relay_capture", "outbox_relay_capture_public_orders"});
+  CHECK(names(request) == Names{"outbox_relay_reader", "outbox_relay_outbox", "outbox_relay_capture", "outbox_relay_capture_public_orders"});
   request.captures = {capture("public.orders", "messages")};
   CHECK(names(request) == Names{"outbox_relay_capture", "outbox_relay_capture_public_orders"});
 }
@@ -40,7 +40,7 @@ TEST_CASE("parts come in the order in which they depend on each other, whatever 
   request.parts = {"publication", "messages", "store", "outbox"};
   request.existing_outbox = "public.outbox";
   request.relay_role = "relay";
-  CHECK(names(request) == Names{"outbox_relay_store", "outbox_relay_outbox", "outbox_relay_messages",
+  CHECK(names(request) == Names{"outbox_relay_store", "outbox_relay_reader", "outbox_relay_outbox", "outbox_relay_messages",
                                 "outbox_relay_columns_public_outbox", "outbox_relay_index_public_outbox",
                                 "outbox_relay_publication", "outbox_relay_roles"});
 }
