@@ -29,7 +29,7 @@ TEST_CASE("everything of a polled source can be said") {
   const auto c = Given(R"(    create: [tables]
     snapshot: {mode: initial, order_by: created_at}
     outbox:
-      tables: [public.outbox]
+      tables: [outbox_relay.outbox]
       columns: {id: event_id, relay_id: num, relay_xid: tx}
       header_columns: [num, tenant]
       null_payload: tombstone
@@ -48,6 +48,10 @@ TEST_CASE("everything of a polled source can be said") {
   CHECK(c.shortest_interval == Millis{20});
   CHECK(c.notify_channel == "outbox");
   CHECK(c.purge_interval == Millis{60'000});
+}
+
+TEST_CASE("a pipeline purges only the table that it reads") {
+  CHECK(says(Given("    outbox: {tables: [public.outbox]}\n    purge: 1m\n"), "source.purge"));
 }
 
 TEST_CASE("a pipeline polls exactly one table") {
