@@ -322,7 +322,8 @@ def test_rows_of_a_polled_outbox_are_previewed_and_scrubbed_too(make_world, post
     insert(world)
     path = world.config(pipeline={"policy": {"file": "policy.yaml"}})
     code, shown, errors = ask("policy", "preview", "-c", path, environment=ENVIRONMENT)
-    assert code == 0 and MARKER in shown and "pii_2026:" in shown, errors
+    # A column of type json keeps the text as it was written.
+    assert code == 0 and json.dumps(MARKER)[1:-1] in shown and "pii_2026:" in shown, errors
     drain(world, path)
     (record,) = hidden(world.broker.records(world.topics, expect=1))
     assert record["key"] == token("join:order", "17")

@@ -164,6 +164,7 @@ class World:
     def load(self, rate=200, sessions=4, script=LOAD):
         load = Load(self, rate, sessions, self.directory, script)
         self.loads.append(load)
+        return load
 
     def stop_writers(self):
         """All of load(); what they committed is committed when this returns."""
